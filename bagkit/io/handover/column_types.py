@@ -184,7 +184,7 @@ def _time_type(value: datetime) -> str:
             return "NaT"
         if getattr(value, "nanosecond", 0):
             return "datetime with nanoseconds"
-    return TIME if value.tzinfo is None else ZONED
+    return TIME if value.tzinfo is None or value.utcoffset() is None else ZONED
 
 
 NESTED: Final = "list or dict"

@@ -115,6 +115,12 @@ def _python_time(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
+def _naive_time(value: Any) -> Any:
+    """Return the time without its zone, which does not say an offset if there is one."""
+    time = _python_time(value)
+    return time if time.tzinfo is None else time.replace(tzinfo=None)
+
+
 _PLAIN: Final[dict[Type, Callable[[Any], Any]]] = {
     NULL: lambda value: None,  # numpy's NaT
     BOOL: bool,
@@ -123,7 +129,7 @@ _PLAIN: Final[dict[Type, Callable[[Any], Any]]] = {
     FLOAT: float,
     TEXT: str.__str__,
     BYTES: bytes,
-    TIME: _python_time,
+    TIME: _naive_time,
     DAY: _python_time,
 }
 """What makes the plain value of one of a subclass, or of numpy's."""

@@ -24,7 +24,7 @@ from bagkit.io.handover.columns import (
     Values,
 )
 from bagkit.io.handover.converted import Column, final_columns
-from bagkit.io.output.stores import failed
+from bagkit.io.output.stores import failed, write_all
 from bagkit.light_classes import dataclass
 
 
@@ -96,7 +96,7 @@ class KeptInMemory:
 
 
 class KeptInFile:
-    """Payloads kept in a file without a name until all types are known."""
+    """Payloads kept in a file without a name, and without a buffer, until all types are known."""
 
     def __init__(self, file: IO[bytes], place: str) -> None:
         self._file = file
@@ -107,16 +107,17 @@ class KeptInFile:
     def put(self, payload: bytes) -> None:
         """Keep one more; raises OutputError where the disk has no room for it."""
         try:
-            self._file.write(payload)
+            write_all(self._file, payload)
         except OSError as error:
             raise failed(self._place, error) from error
         self._sizes.append(len(payload))
 
     def drain(self) -> Iterator[bytes]:
         """Yield them in order."""
-        self._file.seek(0)
-        for size in self._sizes:
-            yield self._file.read(size)
+        with open(self._file.fileno(), "rb", closefd=False) as file:
+            file.seek(0)
+            for size in self._sizes:
+                yield file.read(size)
 
 
 @dataclass(slots=True)

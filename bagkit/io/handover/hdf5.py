@@ -164,9 +164,9 @@ def _column_homes(
         node = _node(h5py, file, name, target)
         _check_format(node, target.format)
         home = homes[name] = Datasets(h5py, node, columns, target.width or "variable", target.compression)
-        if "columns" in node.attrs:
+        if len(node.attrs.get("columns", ())) or node.attrs.get("rows"):
             home.extend(look.rows)
-        else:
+        else:  # there is nothing, or what a run without records has left
             home.make(look.rows)
     return homes
 

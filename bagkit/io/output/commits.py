@@ -49,7 +49,7 @@ from bagkit.io.output.manifest import (
     row_of_file,
 )
 from bagkit.io.output.names import RESERVED, directory_of
-from bagkit.io.output.stores import Store, bring_file_to_disk, failed, is_device, open_own
+from bagkit.io.output.stores import Store, bring_file_to_disk, failed, is_device, open_own, write_whole
 from bagkit.warn import warn_about
 
 if TYPE_CHECKING:
@@ -413,16 +413,7 @@ class FileWriting:
     def _put(self, path: str, data: bytes) -> None:
         """Write a small file that is there as a whole or not at all."""
         temporary = f"{self._staging[self._targets.home]}/{secrets.token_hex(8)}"
-        file = self._store.create(temporary)
-        try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[file.write(rest) or len(rest) :]
-        except BaseException:
-            self._store.abandon(file, temporary)
-            raise
-        self._store.seal(file, temporary)
-        self._store.move(temporary, path)
+        write_whole(self._store, path, data, temporary)
 
     def _complete(self) -> None:
         for directory in self._targets.directories:

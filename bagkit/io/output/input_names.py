@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
@@ -18,7 +17,7 @@ from bagkit.errors import PlanError
 from bagkit.io.input.made_of import InputPart, MadeOf
 from bagkit.io.input.paths import base_name, digest_of
 from bagkit.io.output.manifest import Damaged, read_account
-from bagkit.io.output.names import Targets, plan_targets
+from bagkit.io.output.names import Targets, folded, plan_targets
 from bagkit.io.output.stores import Store
 from bagkit.light_classes import NamedTuple
 
@@ -27,7 +26,8 @@ _SUFFIXES: Final = re.compile(
 )
 _ODD: Final = re.compile(r"""[^\w.,+@=~ -]|^\.+""")
 _LONGEST: Final = 120
-"""Characters of a name that are kept."""
+"""Characters of a name that are kept, of those whose bytes leave room for what stands before and behind it."""
+_LONGEST_BYTES: Final = 180
 
 
 class _Slot(NamedTuple):
@@ -78,11 +78,11 @@ def _names_after(inputs: Sequence[Sequence[InputPart]], there: dict[_Slot, str])
     """Return a name for each partition, made of `inputs`: the one that is `there`, or another that nobody has."""
     slots = _slots(inputs)
     given = {slot: there[slot] for slot in slots if slot in there}
-    taken = {_folded(name) for name in given.values()}
+    taken = {folded(name) for name in given.values()}
     for slot in slots:
         if slot not in given:
-            given[slot] = next(name for name in _candidates(slot) if _folded(name) not in taken)
-            taken.add(_folded(given[slot]))
+            given[slot] = next(name for name in _candidates(slot) if folded(name) not in taken)
+            taken.add(folded(given[slot]))
     return [given[slot] for slot in slots]
 
 
@@ -92,15 +92,10 @@ def _candidates(slot: _Slot) -> Iterable[str]:
         yield number
     name = _SUFFIXES.sub("", base_name(slot.path), count=1)
     plain = _ODD.sub("_", name)
-    cut = plain[:_LONGEST]
+    cut = plain[:_LONGEST].encode()[:_LONGEST_BYTES].decode(errors="ignore")
     part = f"-{number}" if slot.among > 1 else ""
     if plain and plain == cut:
         yield cut + part
     digest = digest_of(slot.path, 8)
     yield f"{cut or 'input'}-{digest[:6]}{part}"
     yield f"{cut or 'input'}-{digest}{part}"
-
-
-def _folded(name: str) -> str:
-    """Return what two names have in common that some disks do not tell apart."""
-    return unicodedata.normalize("NFC", name).casefold()

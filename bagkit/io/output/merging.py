@@ -8,10 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from operator import attrgetter
-from pathlib import PurePosixPath
 from typing import Any
 
-from bagkit.errors import MismatchError, PlanError, one_line
+from bagkit.errors import BagkitError, MismatchError, PlanError, one_line
 from bagkit.flow.tallies import Reasons
 from bagkit.io.input.paths import checked_options, filesystem_of, is_url, named, path_text, reading
 from bagkit.io.output.manifest import (
@@ -25,7 +24,7 @@ from bagkit.io.output.manifest import (
     read_manifest,
 )
 from bagkit.io.output.names import RESERVED, directory_of
-from bagkit.io.output.stores import LocalStore, RemoteStore, Store, failed
+from bagkit.io.output.stores import LocalStore, RemoteStore, Store, failed, write_whole
 from bagkit.light_classes import dataclass
 
 _END = ".manifest.json"
@@ -196,14 +195,13 @@ def _write(
         recipe["inputs"].update(account.recipe["inputs"])
     recipe["shard"] = {**accounts[0].shard, "number": None, "numbers": None}
     path = f"{home}/{RESERVED}{accounts[0].shard['whole'][:12]}.merged.json"
-    temporary = f"{path}.{secrets.token_hex(8)}"
     try:
-        with store.create(temporary) as file:
-            file.write(manifest_bytes(recipe, files, home, below))
-        store.move(temporary, path)
-    except OSError as error:
+        write_whole(store, path, manifest_bytes(recipe, files, home, below), f"{path}.{secrets.token_hex(8)}")
+    except BagkitError:
+        raise
+    except Exception as error:  # of many types where a store is remote
         raise failed(path, error) from error
     reasons = Reasons()
     for pairs in [*[file.tallies for file in files], *below.tallies.values()]:
         reasons.add(pairs)
-    return Manifest(tuple(files), str(PurePosixPath(path)) if not is_url(path) else path, tallies=reasons.most_first())
+    return Manifest(tuple(files), path, tallies=reasons.most_first())

@@ -57,6 +57,11 @@ def directory_of(path: str) -> str:
     return path.rpartition("/")[0]
 
 
+def folded(name: str) -> str:
+    """Return what two names have in common where case, or how an accent is written, does not count: on some disks."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
 def plan_targets(
     operation: str,
     path: object,
@@ -166,8 +171,7 @@ def _check(operation: str, paths: list[str]) -> None:
                 f"{operation}: partition {number} would have a name of {len(name)} characters, {one_line(name, 40)}; "
                 f"expected up to {_LONGEST_NAME} bytes"
             )
-        # Where case, or how an accent is written, does not count, two such names are one file.
-        other = seen.setdefault(unicodedata.normalize("NFC", true[number]).casefold(), number)
+        other = seen.setdefault(folded(true[number]), number)
         if other != number:
             same = "the same path" if true[other] == true[number] else "paths that some disks do not tell apart"
             raise PlanError(

@@ -23,7 +23,7 @@ from bagkit.io.output.commits import FileWriting
 from bagkit.io.output.input_names import planned_targets
 from bagkit.io.output.manifest import Manifest, Recipe, WrittenFile, without_passwords
 from bagkit.io.output.names import Targets, plan_targets
-from bagkit.io.output.stores import LocalStore, RemoteStore, Store, failed
+from bagkit.io.output.stores import LocalStore, RemoteStore, Store, failed, write_all
 from bagkit.light_classes import dataclass
 from bagkit.ops.calls import SinkPart
 from bagkit.plan.fingerprint import fingerprint
@@ -200,11 +200,8 @@ class OutputFile:
             return
         self._checksum = crc32(data, self._checksum)
         self._size += len(data)
-        rest = memoryview(data)
         try:
-            while rest:
-                # What is no raw file takes all, and some of those say nothing.
-                rest = rest[self._file.write(rest) or len(rest) :]
+            write_all(self._file, data)
         except Exception as error:
             raise failed(self.path, error) from error
 

@@ -14,7 +14,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
 from functools import partial
-from typing import Any, BinaryIO, Protocol
+from typing import IO, Any, BinaryIO, Protocol
 
 from bagkit.errors import OutputError
 from bagkit.exchange.frames import room_left
@@ -104,6 +104,25 @@ def _shown(path: str) -> str:
         return f"{named(path)}:"
     number, dot, _ = name.partition(".")
     return named(directory_of(directory)) + (f": partition {number}" if dot else ": the manifest")
+
+
+def write_all(file: BinaryIO | IO[bytes], data: bytes) -> None:
+    """Write all of `data` to a file without a buffer, which may take a part of it at a time."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) or len(rest) :]  # what is no raw file takes all, and some of those say nothing
+
+
+def write_whole(store: Store, path: str, data: bytes, temporary: str) -> None:
+    """Write a small file that is there as a whole or not at all: under a `temporary` name first."""
+    file = store.create(temporary)
+    try:
+        write_all(file, data)
+    except BaseException:
+        store.abandon(file, temporary)
+        raise
+    store.seal(file, temporary)
+    store.move(temporary, path)
 
 
 _READ = 1 << 20

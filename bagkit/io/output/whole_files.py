@@ -149,10 +149,11 @@ class _Compressed(RawIOBase):
 def spill_beside(place: str) -> IO[bytes]:
     """Return a file without a name in the directory of `place`, which is made if need be.
 
-    It is gone when it is closed, and when its process ends. Raises OutputError where none can be made.
+    It is gone when it is closed, and when its process ends. It has no buffer, which could find the disk full when it is
+    closed. Raises OutputError where none can be made.
     """
     try:
         os.makedirs(os.path.dirname(place), exist_ok=True)
-        return tempfile.TemporaryFile(dir=os.path.dirname(place))
+        return tempfile.TemporaryFile(buffering=0, dir=os.path.dirname(place))
     except OSError as error:
         raise failed(place, error) from error

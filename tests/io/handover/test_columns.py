@@ -107,6 +107,23 @@ def test_values_of_subclasses_and_of_numpy_are_plain_values() -> None:
     assert column(pd.Timestamp("2026-01-02")) == ("timestamp[us]", [dt.datetime(2026, 1, 2)])
 
 
+class SaysNoOffset(dt.tzinfo):
+    def utcoffset(self, when: dt.datetime | None) -> None:
+        return None
+
+    dst = tzname = utcoffset
+
+
+def test_times_of_a_zone_without_offset_are_times_without_zone() -> None:
+    """So Python takes them."""
+    times = [dt.datetime(2026, 1, 2, tzinfo=SaysNoOffset()), None, dt.datetime(2026, 1, 3)]
+    table = bk.from_sequence(times, npartitions=1).to_arrow(["t"], scheduler="sync")
+    assert str(table.schema.field("t").type) == "timestamp[us]"
+    assert table["t"].to_pylist() == [dt.datetime(2026, 1, 2), None, dt.datetime(2026, 1, 3)]
+    frame = bk.from_sequence(times, npartitions=3).to_dataframe(columns=["t"], scheduler="sync")
+    assert frame["t"].isna().tolist() == [False, True, False]
+
+
 def test_times_that_a_column_would_cut_short_are_of_no_type() -> None:
     for value, kind in (
         (pd.Timestamp(1), "datetime with nanoseconds"),

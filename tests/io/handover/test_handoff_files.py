@@ -7,14 +7,13 @@ import errno
 import fcntl
 import io
 import os
-import resource
 import shutil
 import signal
 import sqlite3
 import stat
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ import pytest
 
 import bagkit as bk
 from bagkit.io.output import whole_files
+from tests.small_disks import files_up_to
 from tests.wheels import ALL_HAVE_WHEELS
 
 SYNC = {"scheduler": "sync"}
@@ -389,21 +389,29 @@ def test_a_full_disk_while_columns_wait_leaves_nothing(tmp_path: Path, monkeypat
     assert os.listdir(tmp_path) == []
 
 
-@contextmanager
-def files_up_to(size: int) -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_no_room_for_what_the_libraries_write_is_an_error_of_ours(tmp_path: Path) -> None:
     """Columns take less room while they wait."""
     flags = bk.range(20_000, 2).map(lambda n: {"b": n % 3 == 0, "s": "a"})
     with files_up_to(160_000), pytest.raises(bk.OutputError, match=r"a\.db: can't be written: "):
         flags.to_sqlite(tmp_path / "a.db", "t", **SYNC)
+    assert os.listdir(tmp_path) == []
+
+
+WRITE_ROWS: dict[str, Callable[[Any, Path], Any]] = {
+    "to_sqlite": lambda bag, path: bag.to_sqlite(path / "a.db", "t", **SYNC),
+    "to_parquet": lambda bag, path: bag.to_parquet(path / "a.parquet", **SYNC),
+    "to_parquet(many)": lambda bag, path: bag.to_parquet(path / "*.parquet", **SYNC),
+    "to_hdf5": lambda bag, path: bag.to_hdf5(path / "a.h5", **SYNC),
+}
+
+
+@pytest.mark.parametrize("name", [name for name in WRITE_ROWS if ALL_HAVE_WHEELS or "hdf5" not in name])
+@pytest.mark.parametrize("records", [100, 100_000])
+def test_no_room_for_columns_that_wait_is_an_error_of_ours(tmp_path: Path, name: str, records: int) -> None:
+    """Few of them fit into a buffer, which would find the disk full when it is emptied in the end."""
+    numbers = bk.range(records, 2).map(lambda n: {"n": n, "s": str(n)})
+    with files_up_to(600), pytest.raises(bk.OutputError, match="can't be written: file too large"):
+        WRITE_ROWS[name](numbers, tmp_path)
     assert os.listdir(tmp_path) == []
 
 

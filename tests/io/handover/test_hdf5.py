@@ -116,6 +116,17 @@ def test_of_nothing(tmp_path: Path) -> None:
         assert other["a__missing"][:].tolist() == [True, True]
 
 
+def test_rows_are_appended_to_what_a_run_without_records_has_left(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    for records in ([], [], [{"n": 1}], [], [{"n": 2}]):
+        bag(records).to_hdf5(path, exist="append", **SYNC)
+    with h5py.File(path) as file:
+        assert (file["n"][:].tolist(), file.attrs["rows"], list(file.attrs["columns"])) == ([1, 2], 2, ["n"])
+    bag([{}, {}]).to_hdf5(tmp_path / "b.h5", **SYNC)
+    with pytest.raises(bk.ColumnTypeError, match="the group '/' has other columns: the records have 'n' more"):
+        bag([{"n": 1}]).to_hdf5(tmp_path / "b.h5", exist="append", **SYNC)
+
+
 @pytest.mark.parametrize(("records", "message"), [
     ([{"a/b": 1}], "to_hdf5: the field 'a/b' can't be the name of a dataset"),
     ([{"": 1}], "to_hdf5: the field '' can't be the name of a dataset"),

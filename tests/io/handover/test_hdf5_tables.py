@@ -5,12 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import os
 import random
-import resource
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,7 @@ import pytest
 import tables
 
 import bagkit as bk
+from tests.small_disks import files_up_to
 
 SYNC: dict[str, Any] = {"scheduler": "sync"}
 TABLE: dict[str, Any] = {"scheduler": "sync", "format": "table"}
@@ -328,16 +326,6 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert link.is_symlink()
     assert cells(frame(path)) == [[1], [2]]
     assert path.stat().st_mode & 0o777 == 0o640
-
-
-@contextmanager
-def files_up_to(size: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("options", [TABLE, SYNC, {**SYNC, "strings": 90}])

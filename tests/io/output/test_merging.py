@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import bagkit as bk
+from tests.small_disks import files_up_to
 
 
 @pytest.fixture
@@ -133,3 +134,12 @@ class TestMerging:
         write(inputs, out, 2, exist="overwrite")
         with pytest.raises(bk.MismatchError, match="0 of 3 and 2 of 3 are not of one bag"):
             bk.merge_manifests(out)
+
+    def test_a_manifest_that_the_disk_takes_a_part_of_is_none(self, inputs: str, tmp_path: Path) -> None:
+        out = tmp_path / "out"
+        for k in range(3):
+            write(inputs, out, k)
+        before = sorted(out.iterdir())
+        with files_up_to(500), pytest.raises(bk.OutputError, match=r"merged\.json: can't be written: file too large"):
+            bk.merge_manifests(out)
+        assert sorted(out.iterdir()) == before

@@ -205,6 +205,20 @@ class TestNames:
         assert names("x/log.json") == [first]
         assert names("x/.LOG.txt.gz", "x/log.json", "x/odd [[][*].2026.csv") == ["_LOG", first, "odd __.2026"]
 
+    def test_long_ones_leave_room_for_what_stands_around_them(self, tmp_path: Path) -> None:
+        """A name has 255 bytes, and some characters three or four of them."""
+        inputs = [
+            tmp_path / "in" / f"{letter * count}{n}.txt" for letter, count in [("漢", 83), ("a", 249)] for n in "12"
+        ]
+        for path in inputs:
+            put(path, 1)
+        bag = bk.read_text(inputs)
+        for _ in range(2):
+            bag.to_jsonl(
+                tmp_path / "out" / "a-very-long-beginning-of-a-name-*.jsonl.gz", exist="update", scheduler="sync"
+            )
+            assert len(visible(tmp_path / "out")) == 4
+
     def test_parts_of_one_file_are_numbered(self, tmp_path: Path) -> None:
         put(tmp_path / "in" / "a.json", *range(200))
         put(tmp_path / "in" / "b.json", 1)
