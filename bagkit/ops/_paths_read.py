@@ -26,6 +26,14 @@ _OF_CELLS: Final = frozenset({"MAKE_CELL", "LOAD_CLOSURE", "LOAD_FAST"})
 class WholeRecord(Exception):
     """The code does with its record what can't be followed."""
 
+    def __init__(self, code: CodeType, offset: int | None, words: str = "") -> None:
+        super().__init__(words)
+        self.code = code
+        self.offset = offset
+        """Of the instruction that says where; None where all of the function is the reason."""
+        self.words = words
+        """What is wrong; nothing where the place says it."""
+
 
 def paths_read(
     code: CodeType, record: str, known: Mapping[str, Any], calls: KnownCalls, of_pair: bool = False
@@ -63,7 +71,7 @@ class _Reading:
             name, path = waiting.pop()
             in_cell = name in self._code.co_cellvars or name in self._code.co_freevars
             for index in self._loads(name, in_cell, is_alias=name != variable):
-                self._add(self._follow(index, path))
+                self._add(self._follow(index, path), index)
             if in_cell:
                 self._follow_inside(name, path)
             waiting += self._aliases
@@ -71,11 +79,11 @@ class _Reading:
         # What is given a name and not used is looked up all the same.
         self.paths |= {part for part in named if not any(path[: len(part)] == part for path in self.paths)}
 
-    def _add(self, path: Path | None) -> None:
+    def _add(self, path: Path | None, index: int) -> None:
         if path is None:
             return
         if not path:
-            raise WholeRecord
+            raise WholeRecord(self._code, self._steps.steps[index].offset)
         self.paths.add(path)
 
     def _loads(self, name: str, in_cell: bool, is_alias: bool) -> Iterator[int]:
@@ -84,7 +92,7 @@ class _Reading:
             if step.name == ("LOAD_DEREF" if in_cell else "LOAD_FAST"):
                 yield index
             elif not is_alias and not (in_cell and step.name in _OF_CELLS):
-                raise WholeRecord  # declines because the variable is set anew, or deleted
+                raise WholeRecord(self._code, step.offset, f"{name!r} is set anew, or deleted")
 
     def _follow_inside(self, name: str, path: Path) -> None:
         """Add what the functions that are made inside read of the variable."""

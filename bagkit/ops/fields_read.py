@@ -139,16 +139,54 @@ def _paths_of(
     of_pair: bool = False,
 ) -> frozenset[Path] | None:
     """Return the parts that are read of the record, the last of `args`; None where it may be all of it."""
-    known = _bound(function, args, kwargs)
-    code = function.__code__
-    if known is None or code in inside or not _SEES_LOCALS.isdisjoint(_names(code)):
-        return None
-    names = ChainMap(function.__globals__, vars(builtins))
-    calls = KnownCalls(names, functools.partial(_fields_read, inside=(*inside, code)))
     try:
-        return paths_read(code, code.co_varnames[len(args) - 1], known, calls, of_pair)
+        return _paths_or_raise(function, args, kwargs, inside, of_pair)
     except WholeRecord:
         return None
+
+
+def _paths_or_raise(
+    function: FunctionType,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    inside: tuple[CodeType, ...] = (),
+    of_pair: bool = False,
+) -> frozenset[Path]:
+    """Return the parts that are read of the record, the last of `args`; raises WholeRecord if it may be all of it."""
+    code = function.__code__
+    known = _bound(function, args, kwargs)
+    if known is None:
+        raise WholeRecord(code, None, "it is a generator or coroutine, or takes other arguments too")
+    if code in inside:
+        raise WholeRecord(code, None, "it calls itself")
+    if seen := _SEES_LOCALS.intersection(_names(code)):
+        raise WholeRecord(code, None, f"{min(seen)!r} in it could reach all of its variables")
+    names = ChainMap(function.__globals__, vars(builtins))
+    calls = KnownCalls(names, functools.partial(_fields_read, inside=(*inside, code)))
+    return paths_read(code, code.co_varnames[len(args) - 1], known, calls, of_pair)
+
+
+def why_whole(function: Any) -> WholeRecord | None:
+    """Return what makes a function of Python need the whole record; None for others, and where it reads some fields.
+
+    It is called with a record, or as a fold's function with a total and a record.
+    """
+    given: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = {}
+    while type(function) is functools.partial:
+        function, given, kwargs = function.func, (*function.args, *given), {**function.keywords, **kwargs}
+    if type(function) is not FunctionType:
+        return None
+    if hasattr(function, "__wrapped__"):
+        return WholeRecord(function.__code__, None, "a decorator stands around it")
+    found: list[WholeRecord] = []
+    for args in ((*given, RECORD), (*given, _NOT_KNOWN, RECORD)):
+        try:
+            _paths_or_raise(function, args, kwargs)
+        except WholeRecord as whole:
+            found.append(whole.with_traceback(None))
+    told = [whole for whole in found if whole.offset is not None]
+    return (told or found)[0] if len(found) == 2 else None
 
 
 def constant_arguments(function: FunctionType) -> dict[str, Any] | None:

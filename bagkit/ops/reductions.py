@@ -89,7 +89,8 @@ def _merged(of: Callable[[list[Any]], Any], merge: Callable[[list[Any]], Any], s
     return found if state is EMPTY else merge([state, found])
 
 
-def _whole_records() -> Fields:
+def whole_records() -> Fields:
+    """Return what a reduction reads whose result is made of records, or that says nothing else."""
     return ALL
 
 
@@ -105,7 +106,7 @@ class Row(Reduction):
     """Makes the result of the last state, which is EMPTY if no partition had a record."""
     gives_bag: bool = False
     split_every: int | None = FAN_IN
-    reads: Callable[[], Fields] = _whole_records
+    reads: Callable[[], Fields] = whole_records
     """Which fields it reads; asked when it runs, for until then IPython's autoreload may change functions."""
     functions: tuple[Any, ...] = field(default=())
     when_cut: WhenCut = "same"
@@ -357,7 +358,7 @@ def fold_row(binop: Any, combine: Any, initial: Any, split_every: Any, gives_bag
         partial(_fold_finish, initial),
         gives_bag=gives_bag,
         split_every=fan_in("fold", split_every),
-        reads=_whole_records if initial is NOT_GIVEN else partial(fields_read, binop, 2),
+        reads=whole_records if initial is NOT_GIVEN else partial(fields_read, binop, 2),
         functions=(binop, combine),
         # An initial value counts once for each partition, so partitions can be seen.
         when_cut="rounded" if initial is NOT_GIVEN else "other",

@@ -1,4 +1,4 @@
-"""Says why passes could not skip or copy lines, for people who look at a plan. Runs do not use it."""
+"""Says why passes could not skip or copy lines, or parse less, for people who look at a plan. Runs do not use it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from bagkit.ops.parts_of_records import CompleteJson
 from bagkit.ops.text import MatchGlob
 from bagkit.ops.texts_needed import texts_needed
 from bagkit.optimizer import optimize
+from bagkit.optimizer.whole_records import why_whole_records
 from bagkit.plan.kinds import ALL, MemorySource, PerPartition, Source
 from bagkit.plan.node import Plan, count_uses, walk
 
 
 def why_not(*roots: Plan) -> str:
-    """Return a line for each filter whose text is not looked for in bytes, and each writer that copies no lines."""
-    found = dict.fromkeys(_reasons(optimize(roots, until="copy_lines")))
+    """Return a line for each function that is given whole records, filter on bytes and copy of lines not made."""
+    found = dict.fromkeys([*why_whole_records(roots), *_reasons(optimize(roots, until="copy_lines"))])
     return "".join(["\n\nnot done:\n", *[f"\n{reason}" for reason in found]]) if found else ""
 
 
