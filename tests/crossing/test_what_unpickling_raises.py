@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import importlib
 import sys
 from collections.abc import Callable, Iterator
@@ -47,7 +48,10 @@ WAYS: dict[str, Callable[[], Any]] = {
 
 
 @pytest.fixture(autouse=True)
-def processes() -> Iterator[None]:
+def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # When dask.distributed is imported, as another test may have done, it tells pickle of all exceptions that there are
+    # how to make them again without their `__init__`.
+    monkeypatch.delitem(copyreg.dispatch_table, Refused, raising=False)
     with bk.options(scheduler="processes", workers=2):
         yield
 
