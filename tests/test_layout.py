@@ -181,7 +181,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "flow",
         "lower.graph",
         "tracebacks",
-        "user_code.modules",
+        "user_code.module_loads",
         "user_code.purity",
         "warn",
     },

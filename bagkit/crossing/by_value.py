@@ -35,7 +35,7 @@ from bagkit.crossing.sentinel_values import SENTINEL_TYPES, reduce_sentinel
 from bagkit.json.standard import is_replaced
 from bagkit.user_code.code_parts import codes_in, names_of
 from bagkit.user_code.inner_imports import Import
-from bagkit.user_code.instructions import instructions_of
+from bagkit.user_code.instructions import names_in
 from bagkit.user_code.main_module import MAIN
 from bagkit.user_code.modules import CACHED, HEAP, found_by_name, imports_by, is_left_behind
 
@@ -140,7 +140,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return reduced
 
     def _reduced(self, function: types.FunctionType) -> Any:
-        _spare_texts(function.__code__, cloudpickle.cloudpickle._extract_code_globals_cache)
+        _tell_globals(function.__code__, cloudpickle.cloudpickle._extract_code_globals_cache)
         try:
             return self._dynamic_function_reduce(function)
         except NameError:  # an annotation of something that only type checkers see (Python 3.14)
@@ -407,27 +407,16 @@ _REDUCERS: dict[type, Callable[[Any], Any]] = {
 }
 
 
-_LONG_BITS = 2000
-"""Of an integer: 640 digits are the least that `sys.set_int_max_str_digits` takes."""
 _OF_GLOBALS = frozenset(("LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL"))
 
 
-def _spare_texts(code: types.CodeType, known: Any) -> None:
-    """Put the globals of code with integers of more digits than Python makes a text of to what cloudpickle has `known`.
+def _tell_globals(code: types.CodeType, known: Any) -> None:
+    """Put the globals of `code` to what cloudpickle has `known`.
 
-    Else it asks `dis`, which would make such a text.
+    Else it asks `dis`, which makes a text of each constant, and Python makes none of an integer of too many digits.
     """
-    if not any(_is_long(each) for part in codes_in(code) for each in part.co_consts):
-        return
-    for each in codes_in(code):
-        inner = [one for part in codes_in(each) for one in instructions_of(part)]
-        known[each] = {one.argval: None for one in inner if one.opname in _OF_GLOBALS}
-
-
-def _is_long(value: Any) -> bool:
-    if type(value) is int:
-        return value.bit_length() > _LONG_BITS
-    return type(value) in (tuple, frozenset) and any(map(_is_long, value))
+    if code not in known:
+        known[code] = {name: None for part in codes_in(code) for name in names_in(part, _OF_GLOBALS)}
 
 
 _LOOKING = frozenset(("eval", "exec", "globals", "query"))

@@ -56,12 +56,9 @@ _PARTS = ("encode", "decode", "streamreader", "streamwriter", "incrementalencode
 
 
 def pickled_codec(name: str, pickled: Callable[[Any], bytes]) -> bytes:
-    """Return the pickle of what the caller has registered for the encoding `name`; nothing if it has not."""
-    try:
-        info = codecs.lookup(name)
-        return pickled((*(getattr(info, part) for part in _PARTS), info._is_text_encoding))
-    except Exception:  # unknown here too, or it can't be pickled
-        return b""
+    """Return the pickle of what the caller has registered for the encoding `name`; raises what asking for it raises."""
+    info = codecs.lookup(name)
+    return pickled((*(getattr(info, part) for part in _PARTS), info._is_text_encoding))
 
 
 def codec_of(data: bytes) -> codecs.CodecInfo:

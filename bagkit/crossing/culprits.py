@@ -12,7 +12,7 @@ from typing import Any
 
 from bagkit.crossing.outgoing import Outgoing
 from bagkit.errors import NotPicklableError, ask, printable
-from bagkit.user_code.code_parts import names_of
+from bagkit.user_code.code_parts import content_of, names_of
 from bagkit.user_code.module_loads import is_edited
 from bagkit.user_code.modules import is_users, version
 
@@ -168,10 +168,7 @@ def _function_parts(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     code = function.__code__
     name = f"`{function.__qualname__}` ({os.path.basename(code.co_filename)}:{code.co_firstlineno})"
     for variable, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-        try:
-            yield f"closure variable `{variable}` of {name}", cell.cell_contents
-        except ValueError:
-            pass  # not yet assigned
+        yield f"closure variable `{variable}` of {name}", content_of(cell)
     for variable in names_of(code):
         if variable in function.__globals__:
             yield f"global `{variable}`, used by {name},", function.__globals__[variable]

@@ -60,7 +60,7 @@ def generator_reduce(value: Any, spawns: bool) -> Any:
     if type(value) is random.Random:
         if value is random._inst:
             return _attribute, ("random", "_inst")
-        return (_spawn, (_spawn_python, str(value.getrandbits(128)))) if spawns else None
+        return (_spawn, (random.Random, str(value.getrandbits(128)))) if spawns else None
     if isinstance(value, random.SystemRandom):
         return _make_system_random, (type(value), vars(value))
     if isinstance(value, random.Random):
@@ -81,7 +81,7 @@ def _numpy_reduce(value: Any, spawns: bool) -> Any:
     if type(value) is Generator:
         return _spawn, (_spawn_numpy, str(value.integers(1 << 62)), type(value.bit_generator))
     if type(value) is RandomState:
-        return _spawn, (_spawn_numpy_state, str(value.randint(1 << 31)))
+        return _spawn, (RandomState, str(value.randint(1 << 31)))
     if isinstance(value, BitGenerator):
         return _spawn, (type(value), str(value.random_raw()))
     return None
@@ -105,22 +105,10 @@ def _make_system_random(kind: type, attributes: dict[str, Any]) -> Any:
     return made
 
 
-def _spawn_python() -> Any:
-    import random
-
-    return random.Random()
-
-
 def _spawn_numpy(kind: Any) -> Any:
     from numpy.random import Generator
 
     return Generator(kind())
-
-
-def _spawn_numpy_state() -> Any:
-    from numpy.random import RandomState
-
-    return RandomState()
 
 
 def seed_generators(task: str) -> None:

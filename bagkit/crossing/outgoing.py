@@ -28,10 +28,9 @@ from bagkit.errors import NotPicklableError, one_line
 from bagkit.json.standard import is_replaced
 from bagkit.user_code.inner_imports import Import
 from bagkit.user_code.main_module import MAIN
-from bagkit.user_code.module_loads import Loads, reloaded
+from bagkit.user_code.module_loads import Loads, Version, reloaded
 from bagkit.user_code.modules import (
     CACHED,
-    Version,
     imported,
     imports_of,
     is_changed,

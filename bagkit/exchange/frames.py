@@ -102,12 +102,6 @@ class FrameFile:
                     raise
         return self._file
 
-    def __enter__(self) -> FrameFile:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
     def __del__(self) -> None:
         try:
             self.close()  # of a task that has failed

@@ -207,12 +207,6 @@ class Piles:
         self.close()
         return self.buckets
 
-    def __enter__(self) -> Piles:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
     def close(self) -> None:
         """Close the file, if there is one; what is in it stays."""
         if self._file is not None:

@@ -148,9 +148,6 @@ class SpillFile(FrameFile):
             ) from error
         return Frame(self.path, self.cut(), nbytes, packed)
 
-    def __enter__(self) -> SpillFile:
-        return self
-
 
 def _packed(data: bytes) -> tuple[bytes, bool]:
     """Return `data` compressed, and True; or as it is, where that is not much longer."""

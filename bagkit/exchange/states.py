@@ -86,9 +86,10 @@ class States:
         # Some at a time: entries, and what pickling remembers of them, take more than the table itself.
         step = max(1, int(self._room.frame // nbytes))
         rests = {number: entries_of(pieces, self._tabling) for number, pieces in held.items()}
-        with Piles(self._room) as piles:
-            while some := {number: found for number, rest in rests.items() if (found := list(islice(rest, step)))}:
-                piles.write(some, len, int(nbytes * sum(map(len, some.values()))))
+        piles = Piles(self._room)
+        while some := {number: found for number, rest in rests.items() if (found := list(islice(rest, step)))}:
+            piles.write(some, len, int(nbytes * sum(map(len, some.values()))))
+        piles.close()
         for number, pieces in held.items():
             state = self.each[number]
             del state[len(state) - len(pieces) :]

@@ -14,7 +14,7 @@ from bagkit.schedulers import pool
 from bagkit.schedulers.worker_process import WorkerGone, WorkerProcess
 
 if TYPE_CHECKING:
-    from bagkit.user_code.modules import Version
+    from bagkit.user_code.module_loads import Version
 
 Said = list[tuple[WorkerProcess, int, bytes]]
 """Messages of workers: the worker, the kind, and the rest."""

@@ -22,7 +22,7 @@ from bagkit.schedulers.worker_process import WorkerProcess
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from bagkit.user_code.modules import Version
+    from bagkit.user_code.module_loads import Version
 
 END_SECONDS = 2.0
 """How many seconds idle workers have at the end of the program, for exit handlers and files of the user's functions."""

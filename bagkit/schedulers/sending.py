@@ -26,7 +26,7 @@ from bagkit.warn import warn_at_caller
 if TYPE_CHECKING:
     from bagkit.crossing.transport import Stored
     from bagkit.schedulers.worker_process import WorkerProcess
-    from bagkit.user_code.modules import Version
+    from bagkit.user_code.module_loads import Version
 
 WARN_BYTES = 100 << 20
 _SO = "it can't be sent to a worker process; hint: make it inside of the function, or use scheduler='threads'"

@@ -21,7 +21,7 @@ from bagkit.schedulers.worker import IDLE_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bagkit.user_code.modules import Version
+    from bagkit.user_code.module_loads import Version
 
 READ_BYTES = 1 << 16
 STALE_SECONDS = IDLE_SECONDS - 10

@@ -30,10 +30,16 @@ def names_of(code: types.CodeType) -> Iterator[str]:
 @functools.lru_cache(1000)
 def globals_of(code: types.CodeType) -> tuple[str, ...]:
     """Return the names that `code`, and the functions in it, look up in their module."""
-    from bagkit.user_code.instructions import instructions_of
+    from bagkit.user_code.instructions import names_in
 
-    loads = (each for inner in codes_in(code) for each in instructions_of(inner))
-    return tuple(dict.fromkeys([each.argval for each in loads if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")]))
+    names = [name for each in codes_in(code) for name in names_in(each, ("LOAD_GLOBAL", "LOAD_NAME"))]
+    return tuple(dict.fromkeys(names))
+
+
+def held_by(function: types.FunctionType) -> list[Any]:
+    """Return what a function has closed over, and its defaults."""
+    cells = map(content_of, function.__closure__ or ())
+    return [*cells, *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
 
 
 def content_of(cell: types.CellType) -> Any:

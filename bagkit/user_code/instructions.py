@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import dis
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from types import CodeType
 from typing import Final
 
@@ -22,5 +22,18 @@ def instructions_of(code: CodeType) -> Iterator[dis.Instruction]:
     [100000]
     """
     constants = code.co_consts
-    for each in dis.get_instructions(code.replace(co_consts=(None,) * len(constants))):
+    for each in _without_constants(code):
         yield each._replace(argval=constants[each.arg or 0]) if each.opcode in _OF_CONSTANTS else each
+
+
+def names_in(code: CodeType, operations: Container[str]) -> Iterator[str]:
+    """Yield the names that instructions of `code` have, of those that are `operations`.
+
+    >>> list(names_in((lambda: print(len(name))).__code__, ["LOAD_GLOBAL"]))
+    ['print', 'len', 'name']
+    """
+    return (each.argval for each in _without_constants(code) if each.opname in operations)
+
+
+def _without_constants(code: CodeType) -> Iterator[dis.Instruction]:
+    return dis.get_instructions(code.replace(co_consts=(None,) * len(code.co_consts)))

@@ -18,8 +18,8 @@ TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
     from typing import Any
 
-    Version = tuple[str, int, int]
-    """The file of a module, when it was changed last, and its size."""
+Version = tuple[str, int, int]
+"""The file of a module, when it was changed last, and its size."""
 
 _NOTE = "bagkit_load"
 """The attribute of a spec that has the note: another spec, another load."""

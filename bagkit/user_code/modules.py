@@ -20,19 +20,16 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from bagkit.light_classes import dataclass
-from bagkit.user_code.code_parts import content_of, names_of
+from bagkit.user_code.code_parts import content_of, held_by, names_of
 from bagkit.user_code.file_code import FileCode, code_of, known_code_of
 from bagkit.user_code.inner_imports import Import, imports_in, imports_outside, modules_of, package_of
-from bagkit.user_code.instructions import instructions_of
+from bagkit.user_code.instructions import names_in
 from bagkit.user_code.main_module import MAIN
-from bagkit.user_code.module_loads import Watcher, is_edited, is_of_others, newer_than, reloaded, version_of
+from bagkit.user_code.module_loads import Version, Watcher, is_edited, is_of_others, newer_than, reloaded, version_of
 from bagkit.visible import ask
 
 CACHED: Any = type(functools.cache(abs))
 """What functools.cache and lru_cache make."""
-
-Version = tuple[str, int, int]
-"""The file of a module, when it was changed last, and its size."""
 
 HEAP = 1 << 9
 """Py_TPFLAGS_HEAPTYPE: the flag of classes that were made while running, not compiled into Python or an extension."""
@@ -254,8 +251,7 @@ _MOST_PARTS = 1000
 
 def _inside(value: Any) -> Iterable[Any]:
     if isinstance(value, types.FunctionType):
-        cells = map(content_of, value.__closure__ or ())
-        return [*cells, *(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values(), *vars(value).values()]
+        return [*held_by(value), *vars(value).values()]
     if isinstance(value, type):
         return [*value.__mro__, *vars(value).values()]
     if isinstance(value, functools.partial):
@@ -319,7 +315,7 @@ _STORE_GLOBAL = dis.opmap["STORE_GLOBAL"]
 
 def _assigned(code: types.CodeType) -> Iterator[str]:
     if _STORE_GLOBAL in code.co_code[::2]:
-        yield from (each.argval for each in instructions_of(code) if each.opname == "STORE_GLOBAL")
+        yield from names_in(code, ("STORE_GLOBAL",))
     for each in code.co_consts:
         if isinstance(each, types.CodeType):
             yield from _assigned(each)

@@ -14,7 +14,7 @@ import types
 from collections.abc import Iterable
 from typing import Any
 
-from bagkit.user_code.code_parts import codes_in, content_of
+from bagkit.user_code.code_parts import codes_in, held_by
 from bagkit.user_code.instructions import instructions_of
 from bagkit.user_code.modules import CACHED, HEAP
 
@@ -114,9 +114,7 @@ class _Look:
         if id(function) in self._functions:
             return True  # it is being looked at, or was
         self._functions[id(function)] = function
-        cells = [content_of(cell) for cell in function.__closure__ or ()]
-        given = [*cells, *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
-        if vars(function) or not all(map(self.is_harmless, given)):
+        if vars(function) or not all(map(self.is_harmless, held_by(function))):
             return False
         return all(self._is_harmless_code(code, function) for code in codes_in(function.__code__))
 

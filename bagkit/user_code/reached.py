@@ -11,7 +11,7 @@ import weakref
 from functools import partial
 from typing import Any
 
-from bagkit.user_code.code_parts import content_of, globals_of
+from bagkit.user_code.code_parts import globals_of, held_by
 from bagkit.user_code.main_module import MAIN
 
 
@@ -69,5 +69,4 @@ def _held(value: Any) -> weakref.ref[Any] | list[Any]:
 def _values(function: types.FunctionType) -> list[Any]:
     given = function.__globals__
     values = [given[name] for name in globals_of(function.__code__) if name in given]
-    values += map(content_of, function.__closure__ or ())
-    return [*values, *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values(), function.__code__]
+    return [*values, *held_by(function), function.__code__]

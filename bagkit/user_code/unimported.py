@@ -8,13 +8,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Container, Iterable, Iterator
 from importlib.machinery import PathFinder, SourceFileLoader
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bagkit.user_code.inner_imports import Import, imports_in, is_here
-from bagkit.user_code.module_loads import is_of_others, version_of
-
-if TYPE_CHECKING:
-    from bagkit.user_code.module_loads import Version
+from bagkit.user_code.module_loads import Version, is_of_others, version_of
 
 _others: set[str] = set()
 """Packages and modules that were looked for, and are not the user's."""
