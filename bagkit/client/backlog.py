@@ -165,7 +165,7 @@ class Backlog:
         return released
 
     def _released(self, entry: Entry) -> list[Key]:
-        if entry.is_held or entry.users or not entry.is_over or entry.key not in self._entries:
+        if entry.is_held or entry.users or not entry.is_over or self._entries.get(entry.key) is not entry:
             return []
         del self._entries[entry.key]
         return [entry.key] if entry.is_made else []

@@ -32,12 +32,20 @@ def check_call(key: Any, retries: Any, priority: Any) -> None:
     from numbers import Real
 
     merged(retries=retries)
-    if key is not None and not isinstance(key, (str, bytes, int, float, tuple)):
+    if key is not None and not _is_name(key):
         raise OptionError(
             f"submit: key is {one_line(key)}; expected the name of the call, such as a text; {NOT_A_NAME}"
         )
     if not isinstance(priority, Real) or priority != priority:
         raise OptionError(f"submit: priority is {one_line(priority)}; expected a number")
+
+
+def _is_name(key: Any) -> bool:
+    try:
+        hash(key)
+    except TypeError:  # a tuple with something in it that is not hashable
+        return False
+    return isinstance(key, (str, bytes, int, float, tuple))
 
 
 class Submitted(NamedTuple):

@@ -184,8 +184,10 @@ class Client(Executor):
         call, needs = self._calls.call(function, args, kwargs, self._future_of, key, retries, priority)
         with self._lock:
             known = self._by_key.get(key) if key is not None else None
-            if known is not None and not known.cancelled():
-                return known
+            if known is not None:
+                if not known.cancelled():
+                    return known
+                known.let_go()  # while its key is its own
             future: Future[Any] = Future(call.key, self._engine)
             self._engine.add(call, future, needs)
             if key is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import sys
+import weakref
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from copy import copy
 from functools import partial
@@ -65,7 +66,7 @@ class Future(concurrent.futures.Future[T]):
         self.key = key
         """What the call is called: unique, or what its user said."""
         self._owner = owner
-        self._plan: Plan | None = None
+        self._plan: weakref.ref[Plan] | None = None
         self.replay: Replay | None = None
         """What calls in this process read in place of a value that can be read once."""
         self.counts: Counts | None = None
@@ -93,6 +94,12 @@ class Future(concurrent.futures.Future[T]):
         """Return whether `owner` has its value, or will have it."""
         return self._owner is owner
 
+    def let_go(self) -> None:
+        """Tell its owner, once, that nobody asks for its value: another call may have its key then."""
+        owner, self._owner = self._owner, None
+        if owner is not None:
+            owner.let_go(self.key)
+
     def end_cancelled(self) -> None:
         """Be cancelled, though its call may run, and tell those who wait: the engine calls it."""
         with self._condition:
@@ -116,9 +123,11 @@ class Future(concurrent.futures.Future[T]):
     @property
     def plan(self) -> Plan:
         """The plan that gives its value, where it stands among lazy values."""
-        if self._plan is None:
-            self._plan = Plan(FutureValue(self))
-        return self._plan
+        plan = None if self._plan is None else self._plan()
+        if plan is None:
+            plan = Plan(FutureValue(self))
+            self._plan = weakref.ref(plan)  # a plan holds its future: a circle would keep the value until it is found
+        return plan
 
     @property
     def status(self) -> str:
@@ -233,10 +242,8 @@ class Future(concurrent.futures.Future[T]):
         return f"Future({self.key!r}, {self.status})"
 
     def __del__(self) -> None:
-        owner = getattr(self, "_owner", None)
-        if owner is not None:
-            with contextlib.suppress(Exception):  # at the end of the program
-                owner.let_go(self.key)
+        with contextlib.suppress(Exception):  # at the end of the program, or before it was made in full
+            self.let_go()
 
 
 def _in_event_loop() -> bool:

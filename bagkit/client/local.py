@@ -33,7 +33,7 @@ from bagkit.crossing.remote_errors import unpack_error, worker_died
 from bagkit.crossing.values import Output
 from bagkit.errors import TaskError
 from bagkit.flow.replay import reading
-from bagkit.lower.graph import Key, Task
+from bagkit.lower.graph import Key, Task, Work
 from bagkit.own_threads import started_thread
 from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.crew import Crew
@@ -89,8 +89,8 @@ class LocalEngine:
         self._crew.watch(self._wake[0])
         self._running: dict[WorkerProcess, deque[Entry]] = {}
         """The calls that each busy worker has: it runs the first, the others wait there."""
-        self._seconds: dict[int, float] = {}
-        """How long each function took the last time, by the id of its work."""
+        self._seconds: dict[Work, float] = {}
+        """How long each function took the last time, by its work."""
         self._again: deque[Entry] = deque()
         """Calls whose worker died; each runs alone."""
         self._alone = False
@@ -109,9 +109,7 @@ class LocalEngine:
             part = self._sending.learn(call.work, call.part, call.title)
             task = Task((call.key,), call.work, Pickled(part), call.needs, call.title)
             self._numbers += 1
-            self._waiting += 1
-            entry = Entry(task, self._numbers, future, call.retries, call.priority)
-            self._tell(entry)
+            self._take_note(Entry(task, self._numbers, future, call.retries, call.priority))
 
     def keep(self, key: Key, value: Any, future: Future[Any]) -> None:
         """Store a value that is there already, and give it to `future`."""
@@ -119,7 +117,7 @@ class LocalEngine:
             self._check_open()
             entry = self._entry_of_value(key)
             stored = self._stored(entry, value)
-            self._tell(entry)
+            self._take_note(entry)
             self._tell(partial(self._make, entry, stored))
         future.set_result(reading(value))
 
@@ -139,7 +137,7 @@ class LocalEngine:
             self._check_open()
             entry = self._entry_of_value(future.key, future)
             future.set_running_or_notify_cancel()
-            self._tell(entry)
+            self._take_note(entry)
         other.add_done_callback(keep_promise)
 
     def bring(self, futures: Sequence[Future[Any]]) -> None:
@@ -194,8 +192,11 @@ class LocalEngine:
     def _entry_of_value(self, key: Key, future: Future[Any] | None = None) -> Entry:
         """Return the entry of a value that no worker makes."""
         self._numbers += 1
-        self._waiting += 1
         return Entry(Task((key,), _nothing, label="value"), self._numbers, future, missing=1)  # so it is never ready
+
+    def _take_note(self, entry: Entry) -> None:
+        self._waiting += 1
+        self._tell(entry)
 
     def _stored(self, entry: Entry, value: Any) -> Stored:
         output = Output(self._values.inline_budget, self._values.directory, f"{entry.number}-0")
@@ -303,7 +304,7 @@ class LocalEngine:
             self._give(entry, worker, given)
 
     def _is_quick(self, entry: Entry) -> bool:
-        return self._seconds.get(id(entry.task.work), 1.0) < QUICK_SECONDS
+        return self._seconds.get(entry.task.work, 1.0) < QUICK_SECONDS
 
     def _next(self) -> Entry | None:
         """Return the call that is next; those whose worker died run alone, with the memory of the machine."""
@@ -348,7 +349,7 @@ class LocalEngine:
         if kind == transport.DONE:
             entry = self._over(worker)
             _, start, stop, *_, values, _ = marshal.loads(body)
-            self._seconds[id(entry.task.work)] = stop - start
+            self._seconds[entry.task.work] = stop - start
             self._record.finish(entry, worker.number, start, stop)
             self._make(entry, values[0])
         elif kind == transport.FAILED:
@@ -426,7 +427,7 @@ class LocalEngine:
     def _cancel(self, key: Key) -> None:
         with contextlib.suppress(KeyError):
             entry = self._backlog[key]
-            if not entry.future or not entry.future.running():
+            if entry.future is not None and entry.future.cancelled():
                 self._end_entry(entry, None)
 
     def _release(self, keys: Sequence[Key]) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from bagkit.client.calls import NOT_A_NAME
+from bagkit.client.futures import Future, wait
 from bagkit.errors import OptionError, one_line
 
 if TYPE_CHECKING:
-    from bagkit.client.futures import Future
     from bagkit.lower.graph import Key
 
 T = TypeVar("T")
@@ -33,11 +33,21 @@ def named_calls(key: Any, iterables: Sequence[Iterable[Any]]) -> Iterator[tuple[
         raise OptionError(
             f"map: key is {one_line(key)}; expected text, or a list with a name for each call; {NOT_A_NAME}"
         )
-    if iterables and all(isinstance(each, Sized) for each in iterables):
-        count = min(len(each) for each in iterables if isinstance(each, Sized))
+    if all(isinstance(each, Sized) for each in iterables):
+        count = min([len(each) for each in iterables if isinstance(each, Sized)], default=0)
         if count != len(key):
             raise OptionError(f"map: key has {len(key)} names for {count} calls; expected a name for each")
-    return zip(key, arguments, strict=True)
+    return _each_named(key, arguments)
+
+
+def _each_named(
+    names: Sequence[Key], arguments: Iterator[tuple[Any, ...]]
+) -> Iterator[tuple[Key | None, tuple[Any, ...]]]:
+    for name, args in itertools.zip_longest(zip(names, strict=True), arguments):
+        if name is None or args is None:
+            count = "more" if name is None else "fewer"
+            raise OptionError(f"map: key has {len(names)} names, and there are {count} calls; expected a name for each")
+        yield name[0], args
 
 
 def some_ahead(futures: Iterator[Future[T]]) -> Iterator[Future[T]]:
@@ -46,6 +56,6 @@ def some_ahead(futures: Iterator[Future[T]]) -> Iterator[Future[T]]:
     for future in futures:
         waiting.append(future)
         while len(waiting) > AHEAD:
-            waiting[0].exception()  # waits for it
+            wait((waiting[0],))
             yield waiting.popleft()
     yield from waiting

@@ -200,7 +200,7 @@ class RemoteEngine:
 
     def wait_at_the_end(self, future: Future[Any]) -> None:
         self._open[future.key] = future
-        future.add_done_callback(lambda _: self._open.pop(future.key, None))
+        future.add_done_callback(self._is_over)
 
     def works_here(self) -> bool:
         """Return False: which thread tells us of values is for the cluster to say."""
@@ -318,14 +318,19 @@ class RemoteEngine:
         error = there.error()
         self._watch.went_on()
         if error is None and not future.cancelled():
-            self._open.pop(future.key, None)
+            self._is_over(future)
             future.set_result(Elsewhere(_load, future.key, there))
         else:
             self._end(future, error)
 
+    def _is_over(self, future: Any) -> None:
+        key = future.key
+        if self._open.get(key) is future:  # of one that was cancelled another call may have the key
+            del self._open[key]
+
     def _end(self, future: Future[Any], error: BaseException | None) -> None:
         """End a future that has no value."""
-        self._open.pop(future.key, None)
+        self._is_over(future)
         if error is None or future.cancelled() or isinstance(error, CancelledError):
             future.end_cancelled()
         else:

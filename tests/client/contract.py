@@ -184,10 +184,31 @@ class ClientContract:
         for wrong in ({"key": len}, {"key": ["one"]}):
             with pytest.raises(bk.OptionError, match="map: key"):
                 client.map(sorted, [[2, 1], [3]], **wrong)
+        for names, said in ((["one"], "1 names, and there are more"), (["one", "two", "three"], "3 .* fewer calls")):
+            with pytest.raises(bk.OptionError, match=f"map: key has {said}"):
+                list(client.map(inc, iter([1, 2]), key=names))
+        with pytest.raises(bk.OptionError, match="map: key has 1 names for 0 calls"):
+            client.map(inc, key=["one"])
+
+    def test_a_key_of_a_call_that_was_cancelled_names_another(self, client: bk.Client, tmp_path: Path) -> None:
+        running = client.submit(wait_for, tmp_path / "go")
+        cancelled = client.submit(inc, client.submit(len, running), key="again")
+        assert cancelled.cancel()
+        after = client.submit(len, cancelled)
+        other = client.submit(inc, 1, key="again")
+        del cancelled
+        assert other.result() == 2
+        assert client.submit(inc, other).result() == 3
+        (tmp_path / "go").write_text("x")
+        assert running.result() == "x"
+        assert client.submit(inc, other).result() == 3
+        assert bk.wait([after])[0].pop().cancelled()
 
     def test_a_key_or_a_priority_that_is_none(self, client: bk.Client) -> None:
         with pytest.raises(bk.OptionError, match=r"submit: key is <built-in function len>; .*partial\(function, key="):
             client.submit(sorted, ["bb", "a"], key=len)
+        with pytest.raises(bk.OptionError, match=r"submit: key is \(\[\],\)"):
+            client.submit(inc, 1, key=([],))
         for wrong in ("high", None, float("nan"), [1]):
             with pytest.raises(bk.OptionError, match="submit: priority is"):
                 client.submit(inc, 1, priority=wrong)

@@ -183,6 +183,44 @@ def test_scale_and_restart(local: bk.Client, tmp_path: Path) -> None:
         local.scale(0)
 
 
+def test_keys_after_a_restart(local: bk.Client, tmp_path: Path) -> None:
+    before = local.submit(wait_for, tmp_path / "go", key="a")
+    while not before.running():
+        time.sleep(0.001)
+    local.restart()
+    after = local.submit(inc, 1, key="a")
+    del before
+    assert after.result() == 2
+    assert local.submit(inc, after).result() == 3
+
+
+def test_what_can_not_be_scattered_leaves_nothing_behind(local: bk.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(bk.NotPicklableError):
+        local.scatter(threading.Lock())
+    monkeypatch.setenv("BAGKIT_SET_LATER", "now")  # what workers take over when there is nothing to do
+    assert local.submit(os.getenv, "BAGKIT_SET_LATER").result() == "now"
+
+
+def test_a_map_over_an_iterator_goes_on_behind_a_call_that_was_cancelled(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("bagkit.client.mapping.AHEAD", 3)
+    with bk.Client(workers=1) as client:
+        running = client.submit(wait_for, tmp_path / "go")
+        second = client.submit(inc, 2, key="2")
+        names: list[Any] = ["1", "2", "3", "4", "5", "6"]
+
+        def numbers() -> Iterator[int]:
+            yield from (1, 2, 3)
+            second.cancel()
+            (tmp_path / "go").write_text("x")
+            yield from (4, 5, 6)
+
+        made = list(client.map(inc, numbers(), key=names))
+        assert [each.cancelled() for each in made] == [False, True, False, False, False, False]
+        assert running.result() == "x"
+
+
 def test_asyncio() -> None:
     async def main() -> tuple[int, list[int], int]:
         async with bk.Client(workers=1) as client:
@@ -201,6 +239,24 @@ def test_values_that_nobody_holds_are_let_go_of(tmp_path: Path) -> None:
         assert [path.stat().st_size > 1_000_000 for path in directory.iterdir() if path.name != "lock"].count(True) == 1
         del future
         client.submit(inc, 1).result()
+        assert not [path for path in directory.iterdir() if path.stat().st_size > 1_000_000]
+
+
+@pytest.fixture
+def without_collector() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def test_values_that_calls_have_needed_are_let_go_of(tmp_path: Path, without_collector: None) -> None:
+    with bk.Client(workers=1, temporary_directory=str(tmp_path)) as client:
+        future = client.submit(bytes, 3_000_000)
+        assert client.submit(len, future).result() == 3_000_000
+        assert future.plan is future.plan
+        del future
+        client.submit(inc, 1).result()
+        (directory,) = tmp_path.iterdir()
         assert not [path for path in directory.iterdir() if path.stat().st_size > 1_000_000]
 
 
