@@ -52,7 +52,7 @@ class TableParts:
         updates = exist == "update"
         self._parts = parts_made_of(plan, identify=updates)
         if updates:
-            self._targets = planned_targets("to_parquet", place, self._parts, "", LocalStore())
+            self._targets = planned_targets("to_parquet", place, self._parts, "", {})
         else:
             self._targets = plan_targets("to_parquet", place, len(self._parts), None, "")
             self._check_places()

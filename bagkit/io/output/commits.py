@@ -49,7 +49,16 @@ from bagkit.io.output.manifest import (
     row_of_file,
 )
 from bagkit.io.output.names import RESERVED, directory_of
-from bagkit.io.output.stores import Store, bring_file_to_disk, failed, is_device, open_own, write_whole
+from bagkit.io.output.stores import (
+    Store,
+    among,
+    apart,
+    bring_file_to_disk,
+    failed,
+    is_device,
+    open_own,
+    write_whole,
+)
 from bagkit.warn import warn_about
 
 if TYPE_CHECKING:
@@ -257,7 +266,7 @@ class FileWriting:
         known = before.keys() | (() if earlier is None else earlier.stale)
         if set(self._store.existing(self._targets.paths)) - known:
             self._refuse_unknown(known)
-        own = self._store.among(before, self._inputs)
+        own = among(self._store, before, self._inputs)
         if own is not None:
             raise PlanError(
                 f"{self._operation}: {named(own)} was written here by the last run, and is read from now; "
@@ -418,7 +427,7 @@ class FileWriting:
     def _complete(self) -> None:
         for directory in self._targets.directories:
             self._store.settle(directory)
-        for path in self._store.apart(self.stale, self._targets.paths):
+        for path in apart(self._store, self.stale, self._targets.paths):
             self._store.remove(path)
         self._put(self._targets.own("manifest.json"), self._manifest())
         self._store.settle(self._targets.home)

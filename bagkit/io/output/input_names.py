@@ -9,16 +9,16 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 from bagkit.errors import PlanError
 from bagkit.io.input.made_of import InputPart, MadeOf
 from bagkit.io.input.paths import base_name, digest_of
 from bagkit.io.output.manifest import Damaged, read_account
 from bagkit.io.output.names import Targets, folded, plan_targets
-from bagkit.io.output.stores import Store
+from bagkit.io.output.stores import Store, store_of
 from bagkit.light_classes import NamedTuple
 
 _SUFFIXES: Final = re.compile(
@@ -38,7 +38,9 @@ class _Slot(NamedTuple):
     among: int
 
 
-def planned_targets(operation: str, path: object, made_of: Sequence[MadeOf], suffix: str, store: Store) -> Targets:
+def planned_targets(
+    operation: str, path: object, made_of: Sequence[MadeOf], suffix: str, storage_options: Mapping[str, Any]
+) -> Targets:
     """Return the paths of outputs, each named after the first file that it is made of."""
     if not isinstance(path, (str, os.PathLike)):
         raise PlanError(
@@ -46,7 +48,7 @@ def planned_targets(operation: str, path: object, made_of: Sequence[MadeOf], suf
             "hint: give a directory, or a pattern such as 'out/*.jsonl'"
         )
     place = plan_targets(operation, path, 1, None, suffix)
-    names = _names_after([part.inputs for part in made_of], _names_there(place, store))
+    names = _names_after([part.inputs for part in made_of], _names_there(place, store_of(place.home, storage_options)))
     return plan_targets(operation, path, len(names), names.__getitem__, suffix, sorts=False)
 
 

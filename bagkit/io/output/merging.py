@@ -24,7 +24,7 @@ from bagkit.io.output.manifest import (
     read_manifest,
 )
 from bagkit.io.output.names import RESERVED, directory_of
-from bagkit.io.output.stores import LocalStore, RemoteStore, Store, failed, write_whole
+from bagkit.io.output.stores import Store, failed, store_of, write_whole
 from bagkit.light_classes import dataclass
 
 _END = ".manifest.json"
@@ -52,7 +52,7 @@ def merged(manifests: Any, storage_options: Mapping[str, Any] | None) -> Manifes
         raise PlanError(f"merge_manifests: got {one_line(manifests)}; expected a list of folders, paths or Manifests")
     options = checked_options(storage_options)
     paths = dict.fromkeys(path for one in manifests for path in _paths(one, options))
-    accounts = [account for path in paths if (account := _read(path, _store(path, options))) is not None]
+    accounts = [account for path in paths if (account := _read(path, store_of(path, options))) is not None]
     if not accounts:
         raise MismatchError(
             "merge_manifests: there is no manifest of a shard; got none that shard(k, of=n) has written"
@@ -73,11 +73,7 @@ def merged(manifests: Any, storage_options: Mapping[str, Any] | None) -> Manifes
         name = f"shard {account.shard['number']}: "
         below.lost |= {name + task: count for task, count in account.below.lost.items()}
         below.tallies |= {name + task: pairs for task, pairs in account.below.tallies.items()}
-    return _write(home, accounts, files, below, _store(home, options))
-
-
-def _store(path: str, options: Mapping[str, Any]) -> Store:
-    return RemoteStore(options) if is_url(path) else LocalStore()
+    return _write(home, accounts, files, below, store_of(home, options))
 
 
 def _paths(one: Any, options: Mapping[str, Any]) -> list[str]:
@@ -178,7 +174,7 @@ def _check_files(files: Sequence[WrittenFile], options: Mapping[str, Any]) -> No
         if file.path in seen:
             raise MismatchError(f"merge_manifests: {named(file.path)} is a file of two shards")
         seen.add(file.path)
-        state = _store(file.path, options).state(file.path)
+        state = store_of(file.path, options).state(file.path)
         if state is None or state.nbytes != file.nbytes:
             found = "it is not there" if state is None else f"it has {state.nbytes} bytes, and had {file.nbytes}"
             raise MismatchError(

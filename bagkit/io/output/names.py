@@ -26,7 +26,6 @@ class Targets:
 
     paths: tuple[str, ...]
     key: str
-    remote: bool
     home: str
     """The directory that the manifest is in."""
     template: str = ""
@@ -95,7 +94,7 @@ def plan_targets(
         )
     key = digest_of("\n".join(_true_paths([template] if template else paths)), 6)
     home = directory_of(template.partition("*")[0] or paths[0])
-    return Targets(tuple(paths), key, is_url(paths[0]), home, template)
+    return Targets(tuple(paths), key, home, template)
 
 
 def _absolute(operation: str, path: object) -> str:

@@ -5,7 +5,6 @@ A record comes as the bytes of its line; what makes them is in ops/encoding.py.
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
@@ -17,13 +16,13 @@ from bagkit.errors import PlanError
 from bagkit.exchange.checksum import crc32
 from bagkit.io.input.codecs import check_installed, compression_of, compressor
 from bagkit.io.input.made_of import MadeOf, operations, parts_made_of
-from bagkit.io.input.paths import base_name, checked_options, digest_of, is_url, named
+from bagkit.io.input.paths import base_name, checked_options, digest_of, named
 from bagkit.io.input.sharding import ShardOf, shard_of
 from bagkit.io.output.commits import FileWriting
 from bagkit.io.output.input_names import planned_targets
 from bagkit.io.output.manifest import Manifest, Recipe, WrittenFile, without_passwords
 from bagkit.io.output.names import Targets, plan_targets
-from bagkit.io.output.stores import LocalStore, RemoteStore, Store, failed, write_all
+from bagkit.io.output.stores import Store, among, failed, store_of, write_all
 from bagkit.light_classes import dataclass
 from bagkit.ops.calls import SinkPart
 from bagkit.plan.fingerprint import fingerprint
@@ -41,7 +40,7 @@ class WriteLines(Sink):
     """Lines to a file for each partition; made by `plan_lines`."""
 
     operation: str
-    targets: Targets | None = field(repr=False)
+    targets: Targets = field(repr=False)
     compressions: tuple[str | None, ...]
     exist: Exist
     storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -67,17 +66,14 @@ class WriteLines(Sink):
     @property
     def store(self) -> Store:
         """Where the files are."""
-        remote = self.targets is not None and self.targets.remote
-        return RemoteStore(self.storage_options) if remote else LocalStore()
+        return store_of(self.targets.home, self.storage_options)
 
     def bare(self) -> WriteLines:
-        assert self.targets is not None
         return replace(self, targets=replace(self.targets, paths=()), compressions=(), made_of=())
 
     def begin(self, made_of: Plan, wanted: frozenset[int] | None = None) -> FileWriting:
-        assert self.targets is not None
         inputs = inputs_of(made_of)
-        own = self.store.among(self.targets.paths, inputs)
+        own = among(self.store, self.targets.paths, inputs)
         if own is not None:
             raise PlanError(
                 f"{self.operation}: {named(own)} is written to, and it is also read from; "
@@ -126,12 +122,10 @@ class WriteLines(Sink):
 
     def part(self, number: int) -> SinkPart:
         """Return what writes one of its partitions alone."""
-        assert self.targets is not None
         path = self.targets.paths[number]
         return SinkPart(self.operation, number, partial(_path if self.gives == "paths" else _described, path))
 
     def result(self, written: Sequence[Any]) -> Any:
-        assert self.targets is not None
         if self.gives == "paths":
             return list(self.targets.paths)
         rows = zip(self.targets.paths, written, self.made_of, strict=True)
@@ -254,9 +248,9 @@ def plan_lines(
     if exist not in ("error", "overwrite", "resume", "update"):
         raise PlanError(f"{operation}: exist is {exist!r}; expected 'error', 'overwrite', 'resume' or 'update'")
     parts = tuple(parts_made_of(made_of, identify=exist == "update"))
-    shard = shard_of(made_of)
+    shard, store_options = shard_of(made_of), checked_options(storage_options)
     if exist == "update":
-        targets = _updated(operation, path, parts, suffix, name_function, storage_options, shard)
+        targets = _updated(operation, path, parts, suffix, name_function, store_options, shard)
     elif shard is not None:
         targets = _of_shard(operation, path, len(parts), suffix, name_function, shard)
     else:
@@ -268,7 +262,7 @@ def plan_lines(
         targets,
         tuple(names),
         exist,
-        checked_options(storage_options),
+        store_options,
         mark,
         separator,
         last_separator,
@@ -306,7 +300,7 @@ def _updated(
     parts: Sequence[MadeOf],
     suffix: str,
     name_function: Callable[[int], str] | None,
-    storage_options: Mapping[str, Any] | None,
+    storage_options: Mapping[str, Any],
     shard: ShardOf | None,
 ) -> Targets:
     if shard is not None:
@@ -319,6 +313,4 @@ def _updated(
             f"{operation}: name_function names files by the numbers of partitions, which change when inputs come and "
             "go; hint: leave it out, exist='update' names files after their inputs"
         )
-    remote = is_url(os.fspath(path)) if isinstance(path, (str, os.PathLike)) else False
-    store = RemoteStore(checked_options(storage_options)) if remote else LocalStore()
-    return planned_targets(operation, path, parts, suffix, store)
+    return planned_targets(operation, path, parts, suffix, storage_options)

@@ -56,11 +56,8 @@ class Store(Protocol):
     def existing(self, paths: Iterable[str]) -> list[str]:
         """Return the `paths` that exist."""
 
-    def among(self, paths: Iterable[str], others: Iterable[str]) -> str | None:
-        """Return the first of `paths` that is one of the files `others`, if there is one."""
-
-    def apart(self, paths: Iterable[str], others: Iterable[str]) -> list[str]:
-        """Return the `paths` whose file none of `others` names, not even in another case."""
+    def identity(self, path: str, follow: bool = True) -> Any:
+        """Return what a file is known by, whatever names it has; None if it is not there. A link may be what it is."""
 
     def read(self, path: str) -> bytes | None:
         """Return what is in a small file, None if there is none."""
@@ -253,15 +250,12 @@ class LocalStore:
     def existing(self, paths: Iterable[str]) -> list[str]:
         return [path for path in paths if os.path.lexists(path)]
 
-    def among(self, paths: Iterable[str], others: Iterable[str]) -> str | None:
-        there = {identity: path for path in paths if (identity := _identity(path))}
-        same = (there.get(_identity(other) or (0, 0)) for other in others if there and not is_url(other))
-        return next(filter(None, same), None)
-
-    def apart(self, paths: Iterable[str], others: Iterable[str]) -> list[str]:
-        found = [(path, identity) for path in paths if (identity := _identity(path, follow=False))]
-        kept = {_identity(other, follow=False) for other in others} if found else set()
-        return [path for path, identity in found if identity not in kept]
+    def identity(self, path: str, follow: bool = True) -> tuple[int, int] | None:
+        try:
+            found = os.stat(path, follow_symlinks=follow)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def read(self, path: str) -> bytes | None:
         try:
@@ -367,11 +361,8 @@ class RemoteStore:
                 result.append(path)
         return result
 
-    def among(self, paths: Iterable[str], others: Iterable[str]) -> str | None:
-        return next(iter(set(paths).intersection(others)), None)
-
-    def apart(self, paths: Iterable[str], others: Iterable[str]) -> list[str]:
-        return list(set(paths).difference(others))
+    def identity(self, path: str, follow: bool = True) -> str:
+        return path
 
     def read(self, path: str) -> bytes | None:
         filesystem, inner = filesystem_of(path, self.storage_options)
@@ -413,13 +404,23 @@ class RemoteStore:
         """Nothing to do."""
 
 
-def _identity(path: str, follow: bool = True) -> tuple[int, int] | None:
-    """Return what a file is known by, whatever names it has; None if it is gone."""
-    try:
-        found = os.stat(path, follow_symlinks=follow)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+def store_of(path: str, storage_options: Mapping[str, Any]) -> Store:
+    """Return the store that a path or a URL is in."""
+    return RemoteStore(storage_options) if is_url(path) else LocalStore()
+
+
+def among(store: Store, paths: Iterable[str], others: Iterable[str]) -> str | None:
+    """Return one of `paths` that is one of the files `others`, of this store or another, if there is one."""
+    there = {identity: path for path in paths if (identity := store.identity(path)) is not None}
+    same = (there.get(store.identity(other)) for other in others if is_url(other) != store.journals) if there else ()
+    return next(filter(None, same), None)
+
+
+def apart(store: Store, paths: Iterable[str], others: Iterable[str]) -> list[str]:
+    """Return the `paths` whose file none of `others` names, not even in another case."""
+    found = [(path, identity) for path in paths if (identity := store.identity(path, follow=False)) is not None]
+    kept = {store.identity(other, follow=False) for other in others} if found else set()
+    return [path for path, identity in found if identity not in kept]
 
 
 _over: set[str] = set()
