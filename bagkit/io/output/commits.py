@@ -169,33 +169,35 @@ class FileWriting:
                 raise OutputError(f"{named(directory)}: no permission to write in it")
 
     def _refuse_existing(self) -> None:
-        own = [self._targets.own("journal"), self._targets.own("manifest.json")]
-        found = self._store.existing((*self._targets.paths, *own))
-        if self._wanted is not None and self._is_of_other_parts(found):
+        earlier = self._earlier()
+        known = () if earlier is None else (*earlier.stale, *(file.path for file in earlier.files))
+        found = self._store.existing(dict.fromkeys((*self._targets.paths, *filter(self._targets.could_be, known))))
+        if earlier is not None and (not found or self._is_of_other_parts(found, earlier)):
+            self._take_over(earlier)
             return
-        if not found:
+        own = self._store.existing(map(self._targets.own, ("journal", "manifest.json")))
+        if not found and not own:
             return
-        outputs = [path for path in found if path not in own]
+        outputs = [path for path in found if path in self._targets.paths]
         if not outputs:
+            what = "exists, which an earlier run has written" if found else "is no account of an earlier run"
             raise OutputExistsError(
-                f"{self._operation}: an earlier run has written here, as {named(found[0])} says; "
-                "hint: exist='overwrite' replaces its files"
+                f"{self._operation}: {named((found or own)[0])} {what}; hint: exist='overwrite' begins anew"
             )
-        unfinished = "; they are of a run that did not end" if own[0] in found else ""
+        unfinished = self._targets.own("journal") in own
         raise OutputExistsError(
             f"{self._operation}: {len(outputs)} of {len(self._targets.paths)} files exist already, the first is "
-            f"{named(outputs[0])}{unfinished}; hint: exist='overwrite' replaces them, "
-            "exist='resume' writes those that are missing"
+            f"{named(outputs[0])}{'; they are of a run that did not end' if unfinished else ''}; "
+            "hint: exist='overwrite' replaces them, exist='resume' writes those that are missing"
         )
 
-    def _is_of_other_parts(self, found: Sequence[str]) -> bool:
-        """Return whether what is there is a journal of the same plan, and files of other partitions than are wanted."""
-        if self._targets.own("manifest.json") in found:
-            return False
-        if any(self._targets.paths[number] in found for number in self._wanted or ()):
-            return False
-        earlier = self._earlier()
-        return earlier is not None and earlier.recipe == self._recipe
+    def _is_of_other_parts(self, found: Sequence[str], earlier: Account) -> bool:
+        """Return whether some partitions are wanted, and the files that are there are of others of the same plan."""
+        return (
+            self._wanted is not None
+            and earlier.recipe == self._recipe
+            and not any(self._targets.paths[number] in found for number in self._wanted)
+        )
 
     def _earlier(self, goes_on: bool = False) -> Account | None:
         """Return what the run that was here before has said of itself, None if there was none, or that is damaged.

@@ -472,7 +472,7 @@ class TestWhatOthersPutThere:
             ("link", {"error": bk.OutputExistsError, "resume": bk.ResumeMismatchError}),
             ("hard link", {"error": bk.OutputExistsError, "resume": bk.ResumeMismatchError}),
             ("dangling link", {"error": bk.OutputExistsError}),
-            ("fifo", {"error": bk.OutputExistsError, "overwrite": bk.OutputError, "resume": bk.OutputError}),
+            ("fifo", {"error": bk.OutputError, "overwrite": bk.OutputError, "resume": bk.OutputError}),
         ],
     )
     @pytest.mark.parametrize("exist", ["error", "overwrite", "resume"])
