@@ -130,9 +130,8 @@ class _Look:
                 value = _global(function, each.argval)
                 if not self.is_harmless(value):
                     return False
-                of_module = isinstance(value, types.ModuleType) or (
-                    isinstance(value, type) and value.__module__ != "builtins"
-                )
+                kind = isinstance(value, type)  # a Counter or a defaultdict has the methods of dict
+                of_module = isinstance(value, types.ModuleType) or (kind and _root(value.__module__) in _MODULES)
                 continue
             if name not in ("CACHE", "PRECALL", "EXTENDED_ARG"):
                 of_module = False

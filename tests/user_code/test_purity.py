@@ -123,6 +123,7 @@ CHANGING = [
     lambda r: exec("r['a'] = 1"),
     lambda r: r.__setitem__("a", 1),
     lambda r: dict.update(r, a=1),
+    lambda r: Counter.update(r, a=1),
 ]  # fmt: skip
 
 
