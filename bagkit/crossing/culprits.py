@@ -102,16 +102,9 @@ def is_too_deep(error: BaseException | None) -> bool:
 
 def _deep_part(value: Any, where: Where) -> list[tuple[Where, Any]]:
     """Return what holds the part that is nested too deeply, and the part, as far as it is one of several."""
-    way = [(where, value)]
-    for _ in range(DEPTH):
-        children = list(_children(value, where))
-        found = next(((at, child) for at, child in children if not _pickles(child)), None)
-        if found is None:
-            break
-        if len(children) > 1:
-            way = [(where, value), found]
-        where, value = found
-    return way
+    way = list(_descend(value, where))
+    several = [number for number, (at, each) in enumerate(way[:-1]) if len(list(_children(each, at))) > 1]
+    return way[several[-1] : several[-1] + 2] if several else way[:1]
 
 
 def _descend(value: Any, where: Where) -> Iterator[tuple[Where, Any]]:

@@ -14,7 +14,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from heapq import merge
-from itertools import count, filterfalse, islice
+from itertools import count, filterfalse
 from operator import itemgetter, ne
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from bagkit.exchange.lines import KEY_PART, LINE_PART, Parse, whole_records
 from bagkit.exchange.pairs import Entry, Listing, Pairs
 from bagkit.exchange.spill import Bucket, Frame, Held, Meter, Room, SpillFile, read_frame
 from bagkit.exchange.weight import are_new
+from bagkit.flow.blocks import batched
 from bagkit.flow.stopped import results
 from bagkit.light_classes import dataclass
 
@@ -331,9 +332,7 @@ def merge_by_key(sides: Sequence[Sequence[Bucket]], gathering: Gathering, room: 
                 for entries, _ in bucket.lists():
                     merge_entries(groups, gathering, side, entries)
                     Held.add()
-    found = iter(groups.items())
-    while batch := list(islice(found, LIST)):
-        yield batch
+    yield from batched(iter(groups.items()), LIST)
 
 
 def merge_entries(groups: Groups, gathering: Gathering, side: int, entries: list[Entry] | Pairs) -> None:
@@ -367,8 +366,7 @@ def _merge_in_parts(
     with ExitStack() as stack:
         stack.enter_context(Held())
         ordered = _in_order(stream, gathering, room, nbytes, 1, stack, (room.heap or 0) // 2)
-        while batch := [(key, cell) for _, key, cell in islice(ordered, LIST // 16)]:
-            yield batch
+        yield from batched(((key, cell) for _, key, cell in ordered), LIST // 16)
 
 
 def _in_order(

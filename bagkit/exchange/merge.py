@@ -16,12 +16,13 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
-from itertools import accumulate, chain, groupby, islice
+from itertools import accumulate, chain, groupby
 from operator import itemgetter
 from typing import Any
 
 from bagkit.exchange.lines import KEY_PART, LINE_PART, Parse, whole_records
 from bagkit.exchange.spill import Frame, Held, Meter, Room, SpillFile, read_frame
+from bagkit.flow.blocks import batched
 from bagkit.flow.stopped import results
 from bagkit.light_classes import NamedTuple, dataclass
 
@@ -260,9 +261,6 @@ def merged_runs(runs: Sequence[SortedRun], order: Order, room: Room) -> Iterator
     if room.heap is None or sum(run.nbytes for run in runs) <= room.heap:
         records = list(chain.from_iterable(runs))
         records.sort(key=order.key, reverse=order.reverse)  # of a few runs, so in linear time
-        for start in range(0, len(records), LIST):
-            yield records[start : start + LIST]
+        yield from batched(iter(records), LIST)
         return
-    ordered = heapq.merge(*runs, key=order.key, reverse=order.reverse)
-    while batch := list(islice(ordered, LIST // 8)):
-        yield batch
+    yield from batched(heapq.merge(*runs, key=order.key, reverse=order.reverse), LIST // 8)
