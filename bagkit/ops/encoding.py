@@ -15,7 +15,7 @@ from bagkit.json.write import careful_encoder, json_lines_encoder
 from bagkit.light_classes import dataclass
 from bagkit.ops.elementwise import Map, bind
 from bagkit.ops.functions import check_callable, function_label
-from bagkit.plan.kinds import OnRecords, PerPartition
+from bagkit.plan.kinds import OnRecords, Op, PerPartition
 
 _MARKED = {
     "utf-8-sig": (codecs.BOM_UTF8, "utf-8"),
@@ -179,6 +179,8 @@ class DumpJson(Map):
     style: Style = _USUAL
     copies: bool = False
     """Whether some records are lines already, as bytes."""
+
+    demand = Op.demand  # all of each record is written
 
     @property
     def label(self) -> str:

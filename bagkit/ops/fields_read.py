@@ -156,7 +156,7 @@ def _paths_or_raise(
     code = function.__code__
     known = _bound(function, args, kwargs)
     if known is None:
-        raise WholeRecord(code, None, "it is a generator or coroutine, or takes other arguments too")
+        raise WholeRecord(code, None, _why_not_called(code))
     if code in inside:
         raise WholeRecord(code, None, "it calls itself")
     if seen := _SEES_LOCALS.intersection(_names(code)):
@@ -216,6 +216,13 @@ def _bound(function: FunctionType, args: Sequence[Any], kwargs: Mapping[str, Any
     if len(values) < len(names):
         return None
     return {name: value for name, value in values.items() if value is not RECORD and value is not _NOT_KNOWN}
+
+
+def _why_not_called(code: CodeType) -> str:
+    """Return why a function, for which `_bound` knows no arguments, is not followed."""
+    if code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
+        return "it takes any arguments"
+    return "it gives no value at once" if code.co_flags & _OTHER_WAYS_TO_RUN else "it takes other arguments too"
 
 
 def _names(code: CodeType) -> Iterator[str]:

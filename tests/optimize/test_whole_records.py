@@ -27,6 +27,10 @@ def of_any(*r: dict[str, Any]) -> Any:
     return r[0]["a"]
 
 
+def some(r: dict[str, Any]) -> Any:
+    yield r["a"]
+
+
 def evaluated(r: dict[str, Any]) -> Any:
     return eval("r['a']")
 
@@ -79,7 +83,8 @@ def told(bag: Any, capsys: pytest.CaptureFixture[str]) -> str:
         (lambda b: b.map(cleaned), "map(test_whole_records.cleaned) may need all of a record: dict(r) in line 16"),
         (lambda b: b.map(without_b).count(), "map(test_whole_records.without_b) may need all of a record: r.items"),
         (lambda b: b.map(named_anew), '{**r, "x": 1} in line'),
-        (lambda b: b.map(of_any), "takes other arguments"),
+        (lambda b: b.map(of_any), ": it takes any arguments\n"),
+        (lambda b: b.flat_map(some), ": it gives no value at once\n"),
         (lambda b: b.map(evaluated), "'eval' in it could reach all of its variables"),
         (lambda b: b.map(in_decorator), "a decorator stands around it"),
         (lambda b: b.map(functools.partial(with_name, "x")), ": len(r) in line"),
@@ -117,6 +122,8 @@ def test_each_function_is_named_where_several_take_records(records: Any, capsys:
         lambda b: b.map(lambda r: r["a"]),
         lambda b: b.filter(lambda r: len(r) > 0),  # whole records are the result
         lambda b: b.groupby(lambda r: len(r)),
+        lambda b: b.map(json.dumps),
+        lambda b: b.map(lambda r: json.dumps(r, ensure_ascii=False)).count(),
         lambda b: b.topk(2, key=lambda r: len(r)),
         lambda b: b.distinct(key=lambda r: len(r)),
         lambda b: bk.zip(b, b.map(cleaned)),
