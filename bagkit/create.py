@@ -101,10 +101,8 @@ def from_delayed(values: Any) -> Bag[Any]:
     alone = isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable)
     if not isinstance(values, (list, tuple)) and (alone or plan_of(values) is not None):
         values = [values]
-    values = list(values)
-    plans = [plan for plan in map(plan_of, values) if plan is not None and plan.op.gives_value]
-    if not values or len(plans) < len(values):
-        odd = [type(value).__name__ for value in values if (plan := plan_of(value)) is None or not plan.op.gives_value]
+    plans, odd = _plans(values, of_values=True)
+    if odd or not plans:
         raise PlanError(
             f"from_delayed: got {', '.join(odd[:5]) or 'nothing'}; expected one delayed value or item, or a list of "
             "them; hint: bagkit.delayed(function)(arguments) makes one"
@@ -133,11 +131,20 @@ def concat(bags: Iterable[Bag[T]]) -> Bag[T]:
     # A bag can be iterated over, but that would compute it.
     if plan_of(bags) is not None or not isinstance(bags, Iterable):
         raise PlanError(f"concat: got a {type(bags).__name__}; expected one bag or more, in a list")
-    bags = list(bags)
-    plans = [plan for plan in map(plan_of, bags) if plan is not None and not plan.op.gives_value]
-    if len(plans) < len(bags):
-        odd = [type(bag).__name__ for bag in bags if not isinstance(bag, Bag)]
+    plans, odd = _plans(bags, of_values=False)
+    if odd:
         raise PlanError(f"concat: got {', '.join(odd)}; expected one bag or more, in a list")
-    if not bags:
-        return from_sequence([])
-    return Bag(Plan(Concat(), tuple(plans)))
+    return Bag(Plan(Concat(), tuple(plans))) if plans else from_sequence([])
+
+
+def _plans(things: Iterable[object], of_values: bool) -> tuple[list[Plan], list[str]]:
+    """Return the plans of `things`, which are to be values, or else bags; and the types of all that are not."""
+    plans: list[Plan] = []
+    odd = []
+    for each in things:
+        plan = plan_of(each)
+        if plan is not None and plan.op.gives_value is of_values:
+            plans.append(plan)
+        else:
+            odd.append(type(each).__name__)
+    return plans, odd

@@ -370,7 +370,7 @@ def read_avro(
     """
     from bagkit.io.input.avro import plan_avro
 
-    return Bag(Plan(plan_avro(urlpath, blocksize, storage_options, compression)))
+    return Bag(Plan(plan_avro(urlpath, blocksize, storage_options=storage_options, compression=compression)))
 
 
 @overload

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import islice
@@ -58,22 +58,30 @@ class ReadAvro(FileSource):
 
 
 class _Bytes:
-    """Chunks as a file that can be read; remembers where it is."""
+    """Chunks as a file that can be read; remembers where it is. Mutable, of one reading."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
         self._data = b""
         self._at = 0
         self.position = 0
+        self.header = b""
+        """What is given before the chunks: the header of the file, where they begin with one of its blocks."""
+        self.seen: list[bytes] | None = None
+        """Where what is read is kept, if anybody wants it."""
 
     def read(self, size: int) -> bytes:
         """Return `size` bytes, fewer only at the end."""
+        header, self.header = self.header[:size], self.header[size:]
+        size -= len(header)
         data = self._data[self._at : self._at + size]
         self._at += len(data)
         if len(data) < size:
             data = self._gathered(data, size)
         self.position += len(data)
-        return data
+        if self.seen is not None:
+            self.seen.append(data)
+        return header + data if header else data
 
     def _gathered(self, data: bytes, size: int) -> bytes:
         """Return `data` and what comes after it: put together once, for a block may be as large as it likes."""
@@ -88,7 +96,7 @@ class _Bytes:
         return b"".join(parts)
 
     def tell(self) -> int:
-        """Return how many bytes were read."""
+        """Return how many bytes of the chunks were read: where the next block begins in the file."""
         return self.position
 
     def skip_behind(self, marker: bytes) -> bool:
@@ -103,23 +111,6 @@ class _Bytes:
         self.position += found + len(marker) - self._at
         self._at = found + len(marker)
         return True
-
-
-class _Joined:
-    """The header of a file, then its blocks from one of them on."""
-
-    def __init__(self, header: bytes, blocks: _Bytes) -> None:
-        self._header = header
-        self._blocks = blocks
-
-    def read(self, size: int) -> bytes:
-        """Return `size` bytes, fewer only at the end."""
-        part, self._header = self._header[:size], self._header[size:]
-        return part + self._blocks.read(size - len(part)) if len(part) < size else part
-
-    def tell(self) -> int:
-        """Return where the next block begins in the file, as far as the header is read."""
-        return self._blocks.position
 
 
 def _read(reader: PieceReader) -> Iterator[Block]:
@@ -161,7 +152,8 @@ def _blocks(reader: PieceReader) -> Iterator[tuple[Any, int]]:
     begin = blocks.position
     if piece.stop is not None and begin - _SYNC >= piece.stop:
         return
-    for block in fastavro.block_reader(_Joined(header, blocks)):
+    blocks.header = header
+    for block in fastavro.block_reader(blocks):
         yield block, begin
         begin = blocks.position
         if piece.stop is not None and begin - _SYNC >= piece.stop:
@@ -170,28 +162,16 @@ def _blocks(reader: PieceReader) -> Iterator[tuple[Any, int]]:
 
 def _header(fastavro: Any, file: _Bytes) -> tuple[bytes, bytes]:
     """Return the header of a file, which is read, and the marker that it ends with."""
-    recorded = _Recorded(file)
-    codec = fastavro.reader(recorded).metadata.get("avro.codec", "null")
+    seen: list[bytes] = []
+    file.seen = seen
+    codec = fastavro.reader(file).metadata.get("avro.codec", "null")
+    file.seen = None
     if codec in CODECS:
         check_codec(codec)
-    header = b"".join(recorded.seen)
+    header = b"".join(seen)
     if not header.startswith(b"Obj\x01"):
         raise ValueError(f"it begins with {header[:4]!r}; expected b'Obj\\x01'")
     return header, header[-_SYNC:]
-
-
-class _Recorded:
-    """A file that remembers the bytes that were read."""
-
-    def __init__(self, file: _Bytes) -> None:
-        self.file = file
-        self.seen: list[bytes] = []
-
-    def read(self, size: int) -> bytes:
-        """Return `size` bytes, fewer only at the end."""
-        data = self.file.read(size)
-        self.seen.append(data)
-        return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,13 +190,9 @@ class AvroOrigin:
         return Place(self.piece.path, self.piece.partition, offset=offset, index=number, record=record)
 
 
-def plan_avro(
-    urlpath: Any, blocksize: Any, storage_options: Mapping[str, Any] | None, compression: str | None
-) -> ReadAvro:
+def plan_avro(urlpath: Any, blocksize: Any, **options: Any) -> ReadAvro:
     """Return the source of `read_avro`; raises what `find_partitions` raises."""
     import_fastavro()
-    size = None if blocksize is NOT_GIVEN else blocksize
-    files = find_partitions(
-        urlpath, compression=compression, storage_options=storage_options, blocksize=size, divisible=True
-    )
-    return ReadAvro(files.cut(DEFAULT_BLOCKSIZE) if blocksize is NOT_GIVEN else files, None, False)
+    given = blocksize is not NOT_GIVEN
+    files = find_partitions(urlpath, blocksize=blocksize if given else None, divisible=True, **options)
+    return ReadAvro(files if given else files.cut(DEFAULT_BLOCKSIZE), None, False)

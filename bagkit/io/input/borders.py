@@ -24,7 +24,7 @@ from typing import Any, Final
 from bagkit.errors import SourceError
 from bagkit.flow.anew import RunAnew
 from bagkit.io.input.codecs import SURE_SIGNS, DamagedError
-from bagkit.io.input.files import FileInfo, open_file
+from bagkit.io.input.files import FileInfo, open_file, read_fully
 from bagkit.io.input.inflating import inflate
 from bagkit.io.input.paths import is_url, named
 
@@ -99,19 +99,12 @@ def _first_border(file: Any, compression: str, begin: int, stop: int) -> list[in
     sign, step = SURE_SIGNS[compression], LEAST_REACH
     while begin < stop:
         file.seek(begin)
-        data = _all_of(file, min(step, stop - begin) + _OVERLAP)
+        data = read_fully(file.read, min(step, stop - begin) + _OVERLAP)
         for match in re.finditer(sign, data):
             if _begins_member(file, compression, begin + match.start()):
                 return [begin + match.start()]
         begin += step
     return []
-
-
-def _all_of(file: Any, size: int) -> bytes:
-    data: bytes = file.read(size)
-    while len(data) < size and (more := file.read(size - len(data))):
-        data += more
-    return data
 
 
 class _Enough(Exception):
@@ -121,7 +114,7 @@ class _Enough(Exception):
 def _begins_member(file: Any, compression: str, at: int) -> bool:
     """Return whether a member can begin at a byte of a file: the data there, and behind it, can be unpacked."""
     file.seek(at)
-    data = _all_of(file, SEEN + 1)
+    data = read_fully(file.read, SEEN + 1)
     is_whole = len(data) <= SEEN
 
     def read(size: int) -> bytes:

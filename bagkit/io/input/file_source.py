@@ -371,8 +371,8 @@ def chunks_of(
 def find_partitions(
     urlpath: Any,
     *,
-    compression: str | None,
-    storage_options: Mapping[str, Any] | None,
+    compression: str | None = "infer",
+    storage_options: Mapping[str, Any] | None = None,
     blocksize: int | str | None = None,
     files_per_partition: int | None = None,
     divisible: bool = False,

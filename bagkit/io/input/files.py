@@ -33,6 +33,14 @@ class FileInfo:
     """Which of the files in it are wanted, as a name or pattern, where it is an archive; None for all of them."""
 
 
+def read_fully(read: Callable[[int], bytes], size: int) -> bytes:
+    """Return `size` bytes of what `read` gives, fewer only at its end."""
+    data = read(size)
+    while len(data) < size and (more := read(size - len(data))):
+        data += more
+    return data
+
+
 class InputFile:
     """An open file, the same as when the plan was made; counts the bytes that are read."""
 
@@ -127,11 +135,11 @@ class InputFile:
         """Raise InputChangedError if the file is not what it was when the plan was made."""
         if self._file is None:
             return  # it is opened again before more of it is read, and looked at then
-        _compare(self.info, *(self._local_state() if self._remote is None else _remote_state(self.info, self._file)))
-
-    def _local_state(self) -> tuple[int, int, None]:
-        now = os.fstat(self._file.fileno())
-        return now.st_size, now.st_mtime_ns, None
+        if self._remote is None:
+            now = os.fstat(self._file.fileno())
+            _compare(self.info, now.st_size, now.st_mtime_ns, None)
+        else:
+            _compare(self.info, *_remote_state(self.info, self._file))
 
 
 def _remote_state(info: FileInfo, file: Any) -> tuple[int | None, None, str | None]:

@@ -17,7 +17,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from encodings import normalize_encoding
 from functools import lru_cache
-from itertools import repeat
+from itertools import chain, repeat
 from operator import add
 from typing import Any, AnyStr, Final, Generic, Protocol
 
@@ -366,14 +366,14 @@ def decode_text(chunks: Iterable[bytes], encoding: str, errors: str, translate: 
     """
     decoder = codecs.getincrementaldecoder(encoding)(errors)
     translator = io.IncrementalNewlineDecoder(None, translate=True) if translate else None
-    for chunk, final in _with_final(chunks):
+    for chunk, final in chain(zip(chunks, repeat(False)), [(b"", True)]):
         state = decoder.getstate()
         failure = None
         try:
             text = decoder.decode(chunk, final)
         except UnicodeDecodeError as error:
             decoder.setstate(state)
-            text, failure = _decode_up_to_error(decoder, chunk, error)
+            text, failure = _decode_up_to_error(decoder, chunk), error
         if translator is not None:
             text = translator.decode(text, final=final or failure is not None)
         if text:
@@ -382,20 +382,12 @@ def decode_text(chunks: Iterable[bytes], encoding: str, errors: str, translate: 
             raise failure
 
 
-def _with_final(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
-    for chunk in chunks:
-        yield chunk, False
-    yield b"", True
-
-
-def _decode_up_to_error(
-    decoder: codecs.IncrementalDecoder, chunk: bytes, error: UnicodeDecodeError
-) -> tuple[str, UnicodeDecodeError]:
-    """Return what of `chunk` decodes before the error."""
+def _decode_up_to_error(decoder: codecs.IncrementalDecoder, chunk: bytes) -> str:
+    """Return what of `chunk` decodes before the first error in it."""
     parts: list[str] = []
     try:
         parts.extend(decoder.decode(chunk[at : at + 1]) for at in range(len(chunk)))
         parts.append(decoder.decode(b"", True))
     except UnicodeDecodeError:
         pass
-    return "".join(parts), error
+    return "".join(parts)

@@ -27,6 +27,7 @@ from bagkit.io.input.paths import (
     path_text,
     reading,
 )
+from bagkit.option_values import did_you_mean
 from bagkit.options import get_options
 
 _FINDERS: Final = 16
@@ -80,8 +81,7 @@ def _find(path: str, storage_options: Mapping[str, Any]) -> list[FileInfo]:
 
 
 def _find_local(given: str) -> list[FileInfo]:
-    path = given.removeprefix("file://" if given.startswith("file://") else "local://")
-    path = os.path.expanduser(path)
+    path = os.path.expanduser(given.removeprefix("file://").removeprefix("local://"))
     # A ".." after a link is not where its name says: only the operating system knows.
     path = os.path.join(os.getcwd(), path) if ".." in path.split("/") else os.path.abspath(path)
     if (inside := _in_archives(path)) is not None:
@@ -205,8 +205,6 @@ def _kind(mode: int) -> str:
 
 def _nearby(path: str) -> str:
     """Return words on what there is where `path` was looked for."""
-    import difflib
-
     parent, name = os.path.split(path)
     while not os.path.isdir(parent) and not glob.has_magic(parent) and parent != os.path.dirname(parent):
         parent, name = os.path.split(parent)
@@ -216,13 +214,12 @@ def _nearby(path: str) -> str:
         names = sorted(os.listdir(parent))
     except OSError as error:
         return f"; the directory {parent} can't be listed: {error.strerror}"
-    words = f"; {parent} has {_count(len(names), 'entry', 'entries')}"
+    words = f"; {parent} has {len(names)} entr{'y' if len(names) == 1 else 'ies'}"
     suffix = "".join(re.findall(r"\.\w+", name)[-2:]) if "." in name else ""
     same = [other for other in names if suffix and other.endswith(suffix)]
     if same:
         words += f", {len(same)} of them *{suffix}"
-    close = [other for other in difflib.get_close_matches(name, names, n=4) if other != name][:3]
-    return words + (f"; did you mean {' or '.join(map(repr, close))}?" if close else "")
+    return words + did_you_mean(name, [other for other in names if other != name], most=3)
 
 
 def _hint_for_data(given: str) -> str:
@@ -230,10 +227,6 @@ def _hint_for_data(given: str) -> str:
     if "\n" not in given and given.lstrip()[:1] not in ("{", "["):
         return ""
     return "; hint: for text that is at hand already, bagkit.from_sequence(text.splitlines()), and .map(json.loads)"
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
 
 
 # -- remote ------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from bagkit.exchange.checksum import crc32
 from bagkit.io.input.again import Attempts
 from bagkit.io.input.archives import LOCAL_HEADER, content, long_size
 from bagkit.io.input.codecs import ZIP_METHODS, DamagedError
-from bagkit.io.input.files import FileInfo, InputFile, open_file
+from bagkit.io.input.files import FileInfo, InputFile, open_file, read_fully
 from bagkit.io.input.inflating import inflate
 from bagkit.io.input.paths import means_the_file, name_matcher, named, reading
 from bagkit.light_classes import dataclass
@@ -203,12 +203,9 @@ class MemberFile:
             raise DamagedError(f"its zip data is damaged (it has {count} bytes of {member.size})")
 
     def _exactly(self, size: int) -> bytes:
-        data = b""
-        while len(data) < size:
-            more = self._file.read(size - len(data))
-            if not more:
-                raise DamagedError("its zip data is cut off") from EOFError("no end of the archive")
-            data += more
+        data = read_fully(self._file.read, size)
+        if len(data) < size:
+            raise DamagedError("its zip data is cut off") from EOFError("no end of the archive")
         return data
 
     def _read(self, size: int) -> bytes:

@@ -5,7 +5,7 @@ A file is cut where its row groups begin: a piece has those that begin in its ra
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC
@@ -227,24 +227,10 @@ def _exact_field(pa: Any, field: Any) -> Any:
     return field.with_type(_exact(pa, field.type))
 
 
-def plan_parquet(
-    urlpath: Any,
-    columns: frozenset[Field] | None,
-    *,
-    blocksize: Any,
-    storage_options: Mapping[str, Any] | None,
-    files_per_partition: int | None,
-) -> ReadParquet:
+def plan_parquet(urlpath: Any, columns: frozenset[Field] | None, **options: Any) -> ReadParquet:
     """Return the source of `read_parquet`; raises what `find_partitions` raises."""
     import_extra("pyarrow", "arrow", "for read_parquet")
-    files = find_partitions(
-        urlpath,
-        compression=None,
-        storage_options=storage_options,
-        blocksize=blocksize,
-        files_per_partition=files_per_partition,
-        divisible=True,
-    )
+    files = find_partitions(urlpath, compression=None, divisible=True, **options)
     for piece in chain.from_iterable(files.partitions):
         if piece.member is not None:
             raise PlanError(

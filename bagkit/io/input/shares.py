@@ -21,7 +21,7 @@ from typing import Final
 
 from bagkit.io.input import inflating
 from bagkit.io.input.borders import false_border
-from bagkit.io.input.files import InputFile
+from bagkit.io.input.files import InputFile, read_fully
 from bagkit.io.input.lines import BLOCK
 
 QUICK: Final = frozenset({"gzip", "zstd", "lz4"})
@@ -134,7 +134,8 @@ class Share:
         self.stop = self._inflated + self._lead
 
     def _read_members(self, size: int) -> bytes:
-        return self._whole(size - self._file.position % size)  # the steps in which the file is read in one piece
+        # To the end of the steps in which the file is read in one piece.
+        return read_fully(self._file.read, size - self._file.position % size)
 
     def _read(self, size: int) -> bytes:
         start, stop = self._range
@@ -142,10 +143,4 @@ class Share:
             self._begun, self.start = True, self._inflated
         if self._file.position == stop:
             self.stop = self._inflated
-        return self._whole(size)
-
-    def _whole(self, size: int) -> bytes:
-        data = self._file.read(size)
-        while len(data) < size and (more := self._file.read(size - len(data))):
-            data += more
-        return data
+        return read_fully(self._file.read, size)

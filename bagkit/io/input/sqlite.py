@@ -78,9 +78,6 @@ class ReadSqlite(Source):
     def pieces(self) -> Sequence[tuple[SqlitePiece, ...]]:
         return [(piece,) for piece in self.found]
 
-    def npartitions(self, inputs: tuple[int, ...]) -> int:
-        return len(self.found)
-
     def bare(self) -> ReadSqlite:
         return replace(self, found=())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -61,15 +61,12 @@ def plan_text_files(
     urlpath: Any,
     *,
     blocksize: int | str | None = None,
-    compression: str | None = "infer",
     encoding: str = "utf-8",
     errors: str = "strict",
     linedelimiter: str | None = None,
-    storage_options: Mapping[str, Any] | None = None,
-    files_per_partition: int | None = None,
     include_path: bool = False,
     max_line: int | str | None = None,
-    damaged: str = "raise",
+    **options: Any,
 ) -> ReadText:
     """Return the source of `read_text`: finds the files and checks everything that can be checked without opening them.
 
@@ -85,16 +82,7 @@ def plan_text_files(
             f"blocksize: with encoding={encoding!r}, errors={errors!r} and linedelimiter={linedelimiter!r} lines "
             "can't be found from the middle of a file; expected blocksize=None"
         )
-    files = find_partitions(
-        urlpath,
-        compression=compression,
-        storage_options=storage_options,
-        blocksize=blocksize,
-        files_per_partition=files_per_partition,
-        divisible=ends is not None and ends.lead >= 0,
-        from_members=ends is not None
-        and ends.lead >= 0
-        and longest is None,  # which tells bytes of lines that it meets
-        damaged=damaged,
-    )
+    divisible = ends is not None and ends.lead >= 0
+    from_members = divisible and longest is None  # which tells bytes of lines that it meets
+    files = find_partitions(urlpath, blocksize=blocksize, divisible=divisible, from_members=from_members, **options)
     return ReadText(files, known, bool(include_path), linedelimiter, longest)

@@ -62,9 +62,6 @@ class FromUrl(Source):
     def label(self) -> str:
         return f"from_url({self.name})"
 
-    def npartitions(self, inputs: tuple[int, ...]) -> int:
-        return len(self.urls)
-
     def pieces(self) -> Sequence[tuple[UrlPiece, ...]]:
         return [(UrlPiece(url, number),) for number, url in enumerate(self.urls)]
 

@@ -98,7 +98,7 @@ def test_any_two_parts_are_the_whole(tmp_path: Path) -> None:
 
     path = tmp_path / "a.avro"
     path.write_bytes(avro(RECORDS[:40], sync_interval=100))
-    source = plan_avro(path, None, None, None)
+    source = plan_avro(path, None, compression=None)
     ((piece,),) = source.pieces()
     for cut in range(1, path.stat().st_size):
         parts = (replace(piece, stop=cut), replace(piece, start=cut, stop=path.stat().st_size))
