@@ -44,12 +44,13 @@ def read_fully(read: Callable[[int], bytes], size: int) -> bytes:
 class InputFile:
     """An open file, the same as when the plan was made; counts the bytes that are read."""
 
-    def __init__(self, info: FileInfo, file: Any, remote: Remote | None = None) -> None:
+    def __init__(self, info: FileInfo, file: Any) -> None:
+        """`file` is a RemoteFile, or one of this machine."""
         self.info = info
         self.position = 0
         self.consumed = 0
         self._file = file
-        self._remote = remote
+        self._remote = file if isinstance(file, RemoteFile) else None
         self._fetched = memoryview(b"")
         self._limit = info.size or 0
 
@@ -74,11 +75,11 @@ class InputFile:
             raise _changed(self.info, f"{self.position} bytes")
         return data
 
-    def _read_fetched(self, size: int, remote: Remote) -> bytes:
+    def _read_fetched(self, size: int, remote: RemoteFile) -> bytes:
         if not self._fetched:
             ahead = max(size, min(_FETCH, self._limit - self.position))
             try:
-                self._fetched = memoryview(remote.attempts.call(lambda: self._fetch(ahead, remote)))
+                self._fetched = memoryview(remote.fetch(ahead))
             except BagkitError:
                 raise
             except Exception as error:
@@ -90,56 +91,137 @@ class InputFile:
         self._fetched = self._fetched[size:]
         return part
 
-    def _fetch(self, size: int, remote: Remote) -> bytes:
-        try:
-            if self._file is None:
-                self._open_again(remote)
-            fetched: bytes = self._file.read(size)
-            return fetched
-        except ValueError:  # fsspec's way to say that the server gives whole files only
-            if remote.from_beginning or remote.stream is None:
-                raise
-        except Exception as error:
-            if type(error).__name__ == "FileExpired":  # s3fs: no longer the object that was opened
-                raise _changed(self.info, "another object of this name") from error
-            if is_passing(error):
-                self.close()  # and it is opened again, to go on from here
-            raise
-        self.close()
-        remote.from_beginning = True
-        return self._fetch(size, remote)
-
-    def _open_again(self, remote: Remote) -> None:
-        """Open a file that is closed, and go to where it was read to."""
-        file = remote.open()
-        try:
-            if not remote.from_beginning:
-                file.seek(self.position)
-            before = self.position if remote.from_beginning else 0
-            while before and (data := file.read(min(before, _FETCH))):
-                before -= len(data)
-        except BaseException:
-            file.close()
-            raise
-        self._file = file
-        if not remote.from_beginning:
-            self.check()
-
     def close(self) -> None:
         """Close the file."""
-        file, self._file = self._file, None
-        if file is not None:
-            file.close()
+        self._file.close()
 
     def check(self) -> None:
         """Raise InputChangedError if the file is not what it was when the plan was made."""
-        if self._file is None:
-            return  # it is opened again before more of it is read, and looked at then
         if self._remote is None:
             now = os.fstat(self._file.fileno())
             _compare(self.info, now.st_size, now.st_mtime_ns, None)
         else:
-            _compare(self.info, *_remote_state(self.info, self._file))
+            self._remote.check()
+
+
+class RemoteFile:
+    """A remote file that is read anywhere in it, and opened again where a connection breaks; mutable, of one reading.
+
+    `read` and `seek` are what libraries call. They raise SourceError if a fault stays, and other errors as they are.
+    """
+
+    def __init__(
+        self, info: FileInfo, storage_options: Mapping[str, Any], attempts: Attempts, in_order: bool = False
+    ) -> None:
+        """`in_order`: it is read part after part, so nothing is cached, and its server need not have ranges."""
+        self.closed = False
+        self.failure: SourceError | None = None
+        """What was raised last because reads go on to fail: libraries pass over errors of the system."""
+        self.attempts = attempts
+        self._info = info
+        self._position = 0
+        self._file: Any = None
+        filesystem, path = attempts.call(partial(filesystem_of, info.path, storage_options))
+        self._opens = partial(_own, filesystem, path, **({"cache_type": "none"} if in_order else {}))
+        self._streams = partial(filesystem.open, path, "rb", block_size=0) if in_order and is_web(path) else None
+        """Opens it to be read from its beginning on, where ranges turn out not to be had."""
+        self._is_streamed = False
+
+    def readable(self) -> bool:
+        """Return True: libraries ask."""
+        return True
+
+    seekable = readable
+
+    def tell(self) -> int:
+        """Return which byte is read next."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a byte; return which it is."""
+        with self._telling():
+            found = self._attempt(lambda file: file.seek(offset, whence))
+        self._position = offset if whence == 0 else found  # some files do not say
+        return self._position
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes, or all that there are."""
+        with self._telling():
+            return self.fetch(size)
+
+    def fetch(self, size: int) -> bytes:
+        """Do the same, and raise a fault that stays as it is."""
+        data: bytes = self._attempt(lambda file: file.read(size))
+        self._position += len(data)
+        return data
+
+    def open(self) -> None:
+        """Open the file, if it is not; raises a fault that stays as it is."""
+        self._attempt(lambda file: None)
+
+    def check(self) -> None:
+        """Raise InputChangedError if the file is not what it was when the plan was made."""
+        if self._file is not None:  # else it is opened again before more of it is read, and looked at then
+            _compare(self._info, *_remote_state(self._info, self._file))
+
+    def close(self) -> None:
+        """Close the file."""
+        self.closed = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+    @context
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            path = self._info.path
+            self.failure = SourceError(f"{named(path)}: reading failed at byte {self._position}: {reason(error, path)}")
+            raise self.failure from error
+
+    def _attempt(self, function: Callable[[Any], Any]) -> Any:
+        return self.attempts.call(partial(self._once, function))
+
+    def _once(self, function: Callable[[Any], Any]) -> Any:
+        try:
+            if self._file is None:
+                self._file = self._opened()
+            return function(self._file)
+        except BagkitError:
+            raise
+        except ValueError:  # fsspec's way to say that the server gives whole files only
+            if self._is_streamed or self._streams is None:
+                raise
+        except Exception as error:
+            if type(error).__name__ == "FileExpired":  # s3fs: no longer the object that was opened
+                raise _changed(self._info, "another object of this name") from error
+            if is_passing(error):
+                self._let_go()  # and it is opened again, to go on from here
+            raise
+        self._let_go()
+        self._is_streamed, self._opens = True, self._streams
+        return self._once(function)
+
+    def _opened(self) -> Any:
+        """Return the file, opened and at the byte that is read next."""
+        file, left = self._opens(), self._position
+        try:
+            if not self._is_streamed:
+                _compare(self._info, *_remote_state(self._info, file))
+                file.seek(left)
+                left = 0
+            while left and (data := file.read(min(left, _FETCH))):
+                left -= len(data)
+        except BaseException:
+            file.close()
+            raise
+        return file
 
 
 def _remote_state(info: FileInfo, file: Any) -> tuple[int | None, None, str | None]:
@@ -183,7 +265,9 @@ def opened(info: FileInfo, storage_options: Mapping[str, Any], attempts: Attempt
     """
     try:
         if is_url(info.path):
-            file = attempts.call(lambda: _open_remote(info, storage_options, attempts))
+            remote = RemoteFile(info, storage_options, attempts, in_order=True)
+            remote.open()
+            file = InputFile(info, remote)
         else:
             file = _open_local(info)
     except BagkitError:
@@ -215,80 +299,9 @@ def open_file(info: FileInfo, storage_options: Mapping[str, Any], attempts: Atte
         from bagkit.options import get_options
 
         attempts = Attempts(get_options().read_retries)
-    filesystem, path = filesystem_of(info.path, storage_options)
-    return SteadyFile(info, partial(_own, filesystem, path), attempts)
-
-
-class SteadyFile:
-    """A remote file that is read anywhere in it, and opened again where a connection breaks; mutable, of one reading.
-
-    Raises SourceError where that does not help, and other errors as they are.
-    """
-
-    def __init__(self, info: FileInfo, opens: Callable[[], Any], attempts: Attempts) -> None:
-        self.closed = False
-        self.failure: SourceError | None = None
-        """What was raised last because reads go on to fail: libraries pass over errors of the system."""
-        self._info = info
-        self._opens = opens
-        self._attempts = attempts
-        self._position = 0
-        self._file: Any = None
-        self.seek(0)
-
-    def readable(self) -> bool:
-        """Return True: libraries ask."""
-        return True
-
-    seekable = readable
-
-    def tell(self) -> int:
-        """Return which byte is read next."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Go to a byte; return which it is."""
-        self._position = self._try(lambda file: file.seek(offset, whence))
-        return self._position
-
-    def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes, or all that there are."""
-        data: bytes = self._try(lambda file: file.read(size))
-        self._position += len(data)
-        return data
-
-    def close(self) -> None:
-        """Close the file."""
-        self.closed = True
-        self._let_go()
-
-    def _try(self, function: Callable[[Any], Any]) -> Any:
-        try:
-            return self._attempts.call(partial(self._once, function))
-        except Exception as error:
-            if not is_passing(error):
-                raise
-            path = self._info.path
-            self.failure = SourceError(f"{named(path)}: reading failed at byte {self._position}: {reason(error, path)}")
-            raise self.failure from error
-
-    def _once(self, function: Callable[[Any], Any]) -> Any:
-        try:
-            if self._file is None:
-                self._file = self._opens()
-                _compare(self._info, *_remote_state(self._info, self._file))
-                if self._position:
-                    self._file.seek(self._position)
-            return function(self._file)
-        except Exception as error:
-            if is_passing(error):
-                self._let_go()  # and it is opened again, to go on from here
-            raise
-
-    def _let_go(self) -> None:
-        file, self._file = self._file, None
-        if file is not None:
-            file.close()
+    file = RemoteFile(info, storage_options, attempts)
+    file.seek(0)
+    return file
 
 
 def _own(filesystem: Any, path: str, **keywords: Any) -> Any:
@@ -299,27 +312,3 @@ def _own(filesystem: Any, path: str, **keywords: Any) -> Any:
 
 def _open_local(info: FileInfo) -> InputFile:
     return InputFile(info, open(info.path, "rb", buffering=0))
-
-
-@dataclass(slots=True)
-class Remote:
-    """How a remote file is opened; mutable, of one reading of it."""
-
-    opens: Callable[[], Any]
-    attempts: Attempts
-    stream: Callable[[], Any] | None
-    """Opens it to be read from its beginning on, where ranges may turn out not to be had."""
-    from_beginning: bool = False
-    """Whether it is read so."""
-
-    def open(self) -> Any:
-        """Return the file, at its beginning."""
-        return self.stream() if self.from_beginning and self.stream is not None else self.opens()
-
-
-def _open_remote(info: FileInfo, storage_options: Mapping[str, Any], attempts: Attempts) -> InputFile:
-    filesystem, path = filesystem_of(info.path, storage_options)
-
-    opens = partial(_own, filesystem, path, cache_type="none")
-    stream = partial(filesystem.open, path, "rb", block_size=0) if is_web(path) else None
-    return InputFile(info, opens(), Remote(opens, attempts, stream))
