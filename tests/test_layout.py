@@ -197,7 +197,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "tracebacks",
         "user_code",
     },
-    "diagnostics": {"flow.anew", "flow.tallies", "ops", "plan", "warn"},
+    "diagnostics": {"flow.anew", "flow.tallies", "ops", "plan", "tracebacks", "warn"},
     "options": {"tracebacks", "warn"},
     "option_values": set(),
     "other_names": set(),
@@ -227,7 +227,7 @@ FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "work.fail
 """Further edges of imports that only type checkers see."""
 
 ONLY_IN = {
-    "fsspec": {"io/input/paths.py", "exchange/remote.py"},
+    "fsspec": {"io/input/paths.py", "exchange/remote.py", "shell/standard_input.py"},
     "cloudpickle": {"crossing/by_value.py"},
     "msgspec": {
         "json/attributes.py",

@@ -24,11 +24,13 @@ PAIRS: Final = ("value", "count")
 _KEEP_PAIRS: Final = ("topk", "top", "take", "head")
 _BY_RECORD: Final = ("map", "filter", "remove", "pluck", "flat_map", "flatten", "starmap", "map_values", "validate")
 """Steps that go record by record, so that each record that fails is known."""
+_FIRST: Final = ("take", "head")
+"""Steps that take the first records."""
 
 
 def run(given: Arguments) -> None:
     """Run steps, and print what comes out."""
-    with _steps(given, at_once=("take", "head")) as made:
+    with _steps(given) as made:
         _print(made, given)
 
 
@@ -148,19 +150,34 @@ class Made:
 
 
 @context
-def _steps(given: Arguments, words: Sequence[str] | None = None, at_once: Sequence[str] = ()) -> Iterator[Made]:
-    """Give what the steps make of the files; a last step of those names is computed `at_once`."""
+def _steps(given: Arguments, words: Sequence[str] | None = None) -> Iterator[Made]:
+    """Give what the steps make of the files; of `run` a last step that takes the first records is computed at once."""
     files, steps = split_words(given.words if words is None else words)
-    with bag_of(files, given) as bag:
+    names = [text.partition("(")[0].strip() for text in steps]
+    early = _ends_early(given, names)
+    if early and "-" in files:
+        given.scheduler = given.scheduler or "sync"
+    with bag_of(files, given, as_it_comes=early) as bag:
         made = Made(bag)
-        for number, text in enumerate(steps):
-            name = text.partition("(")[0].strip()
+        for number, (name, text) in enumerate(zip(names, steps, strict=True), start=1):
             if given.bad and name not in _BY_RECORD:
                 made = made.split()
-            is_last = number == len(steps) - 1
+            at_once = given.command == "run" and not given.bad and number == len(steps) and name in _FIRST
             with bk.options(**_options(given)):
-                made = made.then(text, at_once=is_last and not given.bad and name in at_once)
+                made = made.then(text, at_once=at_once)
         yield made.split() if given.bad else made
+
+
+def _ends_early(given: Arguments, names: Sequence[str]) -> bool:
+    """Return whether first records are all that is asked for, by a run that can be in this process."""
+    *before, last = [*names, "head"] if given.command == "head" else names or [""]
+    return (
+        given.command in ("run", "head")
+        and last in _FIRST
+        and all(name in _BY_RECORD for name in before)
+        and not given.bad
+        and given.scheduler != "processes"
+    )
 
 
 def _bag(made: Made, command: str) -> bk.Bag[Any]:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from bagkit.errors import OptionError, PlanError, one_line
+from bagkit.errors import OptionError, PlanError, one_line, text_of
 from bagkit.front_doors import call_text
 from bagkit.option_values import did_you_mean
 
@@ -166,7 +166,7 @@ def _evaluated(source: str, text: str) -> Any:
     try:
         return eval(code, names)
     except (Exception, SystemExit) as error:
-        raise WrongStep(f"step {one_line(text, 80)}: {type(error).__name__}: {error}") from None
+        raise WrongStep(f"step {one_line(text, 80)}: {type(error).__name__}: {text_of(error)}") from None
 
 
 def _is_in(folder: str, name: str) -> bool:

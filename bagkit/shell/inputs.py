@@ -6,7 +6,6 @@ import glob
 import json
 import os
 import re
-import shutil
 import sys
 import tempfile
 import warnings
@@ -19,6 +18,7 @@ from bagkit.errors import LineTooLongError, PlanError, SourceError, one_line
 from bagkit.io.input.codecs import BY_NAME, MAGIC_BYTES, recognise
 from bagkit.shell.arguments import Arguments
 from bagkit.shell.expressions import is_step
+from bagkit.shell.standard_input import StandardInput
 
 _COMPRESSED: Final = re.compile(r"\.(gz|gzip|bz2|xz|lzma|zst|zstd|lz4|sz|snappy|zip|bgz)$", re.IGNORECASE)
 _BY_SUFFIX: Final = {
@@ -50,8 +50,11 @@ def _is_file(word: str) -> bool:
 
 
 @context
-def bag_of(files: Sequence[str], given: Arguments) -> Iterator[bk.Bag[Any]]:
-    """Give the bag of the records in `files`, until the block ends."""
+def bag_of(files: Sequence[str], given: Arguments, *, as_it_comes: bool = False) -> Iterator[bk.Bag[Any]]:
+    """Give the bag of the records in `files`, until the block ends.
+
+    Standard input is read to its end before that, or `as_it_comes`, for a run in this process.
+    """
     if "-" not in files:
         yield _read(list(files), given)
         return
@@ -59,21 +62,17 @@ def bag_of(files: Sequence[str], given: Arguments) -> Iterator[bk.Bag[Any]]:
         raise SourceError("-: standard input is closed; expected a terminal, a file or a pipe")
     with tempfile.TemporaryDirectory(prefix="bagkit-") as folder:
         place = os.path.join(folder, "stdin")
-        with open(place, "wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-        place = _named_as_compressed(place)
-        yield _read([place if each == "-" else each for each in files], given)
-
-
-def _named_as_compressed(place: str) -> str:
-    """Give a file the suffix that its first bytes are a sure sign of, and return its name."""
-    with open(place, "rb") as file:
-        codec = recognise(file.read(MAGIC_BYTES))
-    if codec is None:
-        return place
-    named = place + (BY_NAME[codec].suffixes[0] if codec in BY_NAME else f".{codec}")
-    os.rename(place, named)
-    return named
+        with open(place, "w+b") as file:
+            kept = StandardInput(sys.stdin.buffer, file)
+            codec = recognise(kept.begin(MAGIC_BYTES))
+            suffix = "" if codec is None else BY_NAME[codec].suffixes[0] if codec in BY_NAME else f".{codec}"
+            if as_it_comes and codec != "zip" and given.format not in ("avro", "parquet"):  # their lists are at the end
+                place = kept.url(suffix)
+            else:
+                kept.read_all()
+                os.rename(place, place + suffix)
+                place += suffix
+            yield _read([place if each == "-" else each for each in files], given)
 
 
 def _read(paths: list[str], given: Arguments) -> bk.Bag[Any]:
@@ -117,12 +116,21 @@ def _format_of_files(paths: Sequence[str], given: Arguments) -> str:
     if not kind.endswith("?"):
         return kind
     try:
-        lines = _first(paths, given, None, 5)
+        for number in (1, 5):  # a stream may have no more for long, and mostly the first tells
+            lines = [line for line in _first(paths, given, None, number) if line.strip()]
+            if lines and _tells(lines[0]):
+                break
     except UnicodeDecodeError:
         return "documents" if kind == "json?" else "text"
     except LineTooLongError:
         return "documents" if kind == "json?" or _begins_a_document(_first_of_a_long_line(paths, given)) else "text"
-    return _format_of_lines([line for line in lines if line.strip()], named_json=kind == "json?")
+    return _format_of_lines(lines, named_json=kind == "json?")
+
+
+def _tells(line: str) -> bool:
+    """Return whether a line tells the format whatever follows it: a bracket may begin a document of several lines."""
+    begins = line.lstrip()[0]
+    return begins not in "{[" or (begins == "{" and _is_json(line))
 
 
 def _first(paths: Sequence[str], given: Arguments, delimiter: str | None, number: int) -> tuple[str, ...]:

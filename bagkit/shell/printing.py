@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from itertools import chain, islice
 from typing import Any, Final, TextIO
 
@@ -50,7 +50,9 @@ def json_text(value: Any) -> str:
     try:
         text = json.dumps(value, ensure_ascii=False, default=_plain)
     except TypeError:  # of keys
-        text = json.dumps(_with_text_keys(value), ensure_ascii=False, default=_plain)
+        text = json.dumps(
+            _with_text_keys(value), ensure_ascii=False, default=lambda inner: _with_text_keys(_plain(inner))
+        )
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -75,26 +77,39 @@ def _with_text_keys(value: Any) -> Any:
 
 
 def write_csv(records: Iterable[Any], file: TextIO, columns: Sequence[str] | None, names: Sequence[str] = ()) -> int:
-    """Write `records` as CSV, and return how many there were. A field that is no column is an error."""
+    """Write `records` as CSV, and return how many there were. What has no place in the columns is an error."""
     first, rest = _first(iter(records))
-    known = list(columns or _columns(first, names))
+    known = _columns(first, columns, names)
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(known)
+    writer.writerow(known.names)
     count = 0
     for record in chain(first, rest):
         if columns is None:
             _refuse_others(record, known)
-        writer.writerow([_cell(value) for value in _row(record, known)])
+        row = known.row(record)
+        if len(row) > len(known.names):
+            raise PlanError(f"csv: a record has {len(row)} values, and there are {len(known.names)} columns{_AS_JSON}")
+        writer.writerow(map(_cell, row))
         count += 1
     return count
 
 
-def _refuse_others(record: Any, known: Sequence[str]) -> None:
-    others = [key for key in record if str(key) not in known] if isinstance(record, dict) else []
+_AS_JSON: Final = "; hint: --output json"
+
+
+def _refuse_others(record: Any, known: Columns) -> None:
+    """Raise PlanError for a record that is not as the first ones are."""
+    if known.spread and not isinstance(record, known.spread):
+        wanted = "fields" if dict in known.spread else "lists"
+        raise PlanError(
+            f"csv: a record is {one_line(record, 60)}, and the columns are {wanted} of the first {LOOKED_AT:,}"
+            + _AS_JSON
+        )
+    others = [key for key in record if str(key) not in known.names] if dict in known.spread else []
     if others:
         raise PlanError(
             f"csv: a record has the field {one_line(others[0], 60)}, and the first {LOOKED_AT:,} have not; "
-            f"hint: --columns {','.join([*known, str(others[0])])}"
+            f"hint: --columns {','.join([*known.names, str(others[0])])}"
         )
 
 
@@ -109,21 +124,33 @@ def _first(records: Iterator[Any]) -> tuple[list[Any], Iterator[Any]]:
     return list(islice(records, LOOKED_AT)), records
 
 
-def _columns(first: Sequence[Any], names: Sequence[str]) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What the columns are called, and the types of records whose parts stand in them; others stand in the first."""
+
+    names: Sequence[str]
+    spread: tuple[type, ...]
+
+    def row(self, record: Any) -> list[Any]:
+        """Return what a record has in each column; a list may have more."""
+        values: list[Any] = [record]
+        if isinstance(record, self.spread):
+            if isinstance(record, dict):
+                found = {str(key): value for key, value in record.items()}
+                return [found.get(name) for name in self.names]
+            values = list(record)
+        return [*values, *[None] * (len(self.names) - len(values))]
+
+
+def _columns(first: Sequence[Any], wanted: Sequence[str] | None, names: Sequence[str]) -> Columns:
+    if wanted:
+        return Columns(wanted, (dict, list, tuple) if len(wanted) > 1 else (dict,))
     if first and all(isinstance(record, dict) for record in first):
-        return list(dict.fromkeys(str(key) for record in first for key in record))
-    width = max([len(each) for each in first if isinstance(each, (list, tuple))], default=1)
-    if width == 1:
-        return list(names[:1]) or ["value"]
-    return [names[number] if number < len(names) else str(number) for number in range(width)]
-
-
-def _row(record: Any, columns: Sequence[str]) -> list[Any]:
-    if isinstance(record, dict):
-        found = {str(key): value for key, value in record.items()}
-        return [found.get(name) for name in columns]
-    values = list(record) if isinstance(record, (list, tuple)) and len(columns) > 1 else [record]
-    return [*values, *[None] * (len(columns) - len(values))][: max(len(columns), len(values))]
+        return Columns(list(dict.fromkeys(str(key) for record in first for key in record)), (dict,))
+    width = max(map(len, first)) if first and all(isinstance(record, (list, tuple)) for record in first) else 1
+    if width <= 1:
+        return Columns(list(names[:1]) or ["value"], ())
+    return Columns([names[number] if number < len(names) else str(number) for number in range(width)], (list, tuple))
 
 
 def _table(records: Iterator[Any], columns: Sequence[str] | None, names: Sequence[str]) -> None:
@@ -131,27 +158,24 @@ def _table(records: Iterator[Any], columns: Sequence[str] | None, names: Sequenc
     if not first:
         print("no records", file=sys.stderr)
         return
-    known = list(columns or _columns(first, names))
-    numbers = [all(_is_number(row[n]) for row in (_row(r, known) for r in first)) for n in range(len(known))]
+    known = _columns(first, columns, names)
+    heads = [printable(name, WIDEST) for name in known.names]
     rows = [_texts(record, known) for record in first]
-    widths = _fitting([max(len(row[n]) for row in [*rows, _heads(known)]) for n in range(len(known))])
-    sys.stdout.write(_line(_heads(known), widths, numbers) + "\n")
+    numbers = [all(map(_is_number, column)) for column in zip(*map(known.row, first), strict=False)][: len(heads)]
+    widths = _fitting([max(map(len, column)) for column in zip(heads, *rows, strict=True)])
+    sys.stdout.write(_line(heads, widths, numbers) + "\n")
     sys.stdout.write("  ".join(["─" * width for width in widths]) + "\n")
     for row in chain(rows, (_texts(record, known) for record in rest)):
         sys.stdout.write(_line(row, widths, numbers) + "\n")
-
-
-def _heads(columns: Sequence[str]) -> list[str]:
-    return [printable(name, WIDEST) for name in columns]
 
 
 def _is_number(value: Any) -> bool:
     return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
 
 
-def _texts(record: Any, columns: Sequence[str]) -> list[str]:
+def _texts(record: Any, columns: Columns) -> list[str]:
     found = []
-    for value in _row(record, columns)[: len(columns)]:
+    for value in columns.row(record)[: len(columns.names)]:
         text = "" if value is None else value if isinstance(value, str) else json_text(value)
         found.append(printable(text, 500))
     return found

@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ import pytest
 
 import bagkit as bk
 from bagkit.shell.main import main
+from bagkit.shell.printing import json_text
+from tests.each_case import each_case
 
 PEOPLE = [{"name": f"n{n % 7}", "age": n % 90, "id": n, "home": {"city": f"c{n % 3}"}} for n in range(300)]
 EVIL = "\x1b[31mred\u202e"
@@ -227,6 +230,42 @@ def test_tables(run: Any, here: Path) -> None:
     (here / "wide.jsonl").write_text(json.dumps(wide))
     assert max(map(len, run("head", "wide.jsonl", "--output", "table").out.splitlines())) <= 100
     assert run("head", "t.jsonl", "-n", "0", "--output", "table").err == "no records\n"
+
+
+def test_what_is_no_row_stands_in_a_table_as_json(run: Any, here: Path) -> None:
+    (here / "mixed.jsonl").write_text('{"a": 1}\n5\n[1, 2]\n')
+    assert run("mixed.jsonl", "--output", "table").out.split("\n")[2:] == ['{"a": 1}', "5", "[1, 2]", ""]
+    assert run("mixed.jsonl", "--output", "csv").out.splitlines() == ["value", '"{""a"": 1}"', "5", '"[1, 2]"']
+    (here / "late.jsonl").write_text('{"long_name": 1, "b": 2}\n' * 1000 + "[1, 2]\n")
+    assert run("late.jsonl", "map(r)", "--output", "table").out.splitlines()[-1].strip() == "[1, 2]"
+
+
+@each_case(
+    ("lines", "words", "said"),
+    [
+        ('{"a": 1}\n' * 1000 + "[1, 2]\n", [], "a record is [1, 2], and the columns are fields of the first 1,000"),
+        ("[1, 2]\n" * 1000 + '{"a": 1}\n', [], "a record is {'a': 1}, and the columns are lists of the first 1,000"),
+        ("[1, 2]\n" * 1000 + "[1, 2, 3]\n", [], "a record has 3 values, and there are 2 columns"),
+        ("[1, 2, 3]\n" * 9, ["--columns", "a,b"], "a record has 3 values, and there are 2 columns"),
+    ],
+)
+def test_what_is_no_row_of_csv_is_an_error(run: Any, here: Path, lines: str, words: list[str], said: str) -> None:
+    (here / "a.jsonl").write_text(lines)
+    ran = run("a.jsonl", "map(r)", "--output", "csv", *words)
+    assert (ran.code, ran.err) == (1, f"bagkit: csv: {said}; hint: --output json\n")
+
+
+@dataclass
+class Counted:
+    by_pair: dict[tuple[str, str], int]
+
+
+def test_keys_that_are_no_text_are_printed_at_any_depth() -> None:
+    assert (
+        json_text(Counted({("a", "b"): 1}))
+        == json_text({"by_pair": {("a", "b"): 1}})
+        == ("""{"by_pair": {"('a', 'b')": 1}}""")
+    )
 
 
 def test_csv(run: Any, here: Path) -> None:
