@@ -29,14 +29,14 @@ def bytes_text(size: float) -> str:
 def seconds_text(seconds: float) -> str:
     """Return a time.
 
-    >>> seconds_text(0.0021), seconds_text(61.4), seconds_text(7261)
-    ('2.1 ms', '1:01', '2:01:01')
+    >>> seconds_text(0.0021), seconds_text(0.9997), seconds_text(61.4), seconds_text(7261)
+    ('2.1 ms', '1 s', '1:01', '2:01:01')
     """
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if size <= seconds < 60:
-            return f"{seconds / size:.3g} {unit}"
-    if seconds < 1e-3:
-        return f"{seconds * 1e6:.3g} µs"
+    if seconds < 59.95:
+        for unit, size in (("µs", 1e-6), ("ms", 1e-3)):
+            if seconds < 999.5 * size:
+                return f"{seconds / size:.3g} {unit}"
+        return f"{seconds:.3g} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from bagkit.errors import PlanError, notes_of
+from bagkit.errors import PlanError, notes_of, text_of
 from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
 from bagkit.io.input.memory import FromSequence
@@ -133,5 +133,5 @@ def _look_at(error: Exception) -> None:
     shown: TracebackType | None = None
     for each in reversed(frames[: users[-1] + 1] if users else frames):
         shown = TracebackType(shown, each.tb_frame, each.tb_lasti, each.tb_lineno)
-    print("\n".join([f"{type(error).__name__}: {error}", *notes_of(error)]))
+    print("\n".join([f"{type(error).__name__}: {text_of(error)}", *notes_of(error)]))
     pdb.post_mortem(shown)

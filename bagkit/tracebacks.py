@@ -15,6 +15,7 @@ from bagkit.errors import (
     TaskError,
     UnstableKeyError,
     add_notes,
+    ask,
     attribute,
     notes_of,
     put,
@@ -109,11 +110,26 @@ def shown_file(frame: FrameType) -> str:
     '<doctest bagkit.tracebacks.shown_file[1]>'
     """
     name = frame.f_code.co_filename
-    if "IPython" not in sys.modules:
-        return name
-    shell: Any = sys.modules["IPython"].get_ipython()
-    known: Any = getattr(getattr(shell, "compile", None), "format_code_name", lambda _: None)(name)
-    return " ".join(known) if known else name
+    return cell_of(name) or name
+
+
+def cell_of(filename: str) -> str | None:
+    """Return `Cell In[8]` for the file that a cell of a notebook was compiled from; None for others."""
+    shell = interactive_shell()
+    try:
+        known = None if shell is None else shell.compile.format_code_name(filename)
+    except Exception:
+        return None  # a shell of another make
+    return " ".join(known) if known else None
+
+
+def interactive_shell() -> Any:
+    """Return the shell of IPython that this process runs in; None elsewhere.
+
+    None may stand among the modules for IPython, so that nobody imports it; and its import may be on the way.
+    """
+    module = sys.modules.get("IPython")
+    return None if module is None else ask(module, "get_ipython", lambda: None)()
 
 
 def shorten_traceback(error: BaseException) -> None:

@@ -38,18 +38,10 @@ _MOST_TOLD = 4096
 
 def warn_at_caller(message: str, category: type[Warning]) -> None:
     """Warn with the line of the first caller outside of bagkit."""
-    begun = _begun_at.get()
-    if begun is not None:
-        with _shown_where_it_can_be():
-            warnings.warn_explicit(visible_message(message), category, *begun)
-        return
-    level = 2
-    frame = sys._getframe(1)
-    while frame.f_back is not None and is_own(frame):
-        frame = frame.f_back
-        level += 1
+    line, names = _users_line()
+    registry = None if names is None else names.setdefault("__warningregistry__", {})  # what Python keeps for a module
     with _shown_where_it_can_be():
-        warnings.warn(visible_message(message), category, stacklevel=level)
+        warnings.warn_explicit(visible_message(message), category, *line, registry)
 
 
 def warn_about(about: Hashable, message: str, category: type[Warning]) -> None:
@@ -58,8 +50,8 @@ def warn_about(about: Hashable, message: str, category: type[Warning]) -> None:
     So it is where Python's filters leave it to a default: "error", "always", "ignore" and "once" mean what they do.
     """
     message = visible_message(message)
-    (filename, number, module), names = _users_line()
-    action = _action(message, category, module, number)
+    line = users_line()
+    action = _action(message, category, line)
     if about is not None and action != "ignore":
         known = about in _told
         _told[about] = None
@@ -69,7 +61,7 @@ def warn_about(about: Hashable, message: str, category: type[Warning]) -> None:
             return
     # A registry of its own: Python's would take two warnings of one text and line for one, whatever they are about.
     with _shown_where_it_can_be():
-        warnings.warn_explicit(message, category, filename, number, module, {}, names)
+        warnings.warn_explicit(message, category, *line, {})
 
 
 @contextlib.contextmanager
@@ -101,10 +93,12 @@ def _users_line() -> tuple[Line, dict[str, Any] | None]:
     return Line(frame.f_code.co_filename, frame.f_lineno, module), frame.f_globals
 
 
-def _action(text: str, category: type[Warning], module: str, line: int) -> str:
+def _action(text: str, category: type[Warning], line: Line) -> str:
     """Return what Python's filters say of a warning."""
-    for action, message, kind, name, number in warnings.filters:
-        if _matches(message, text) and issubclass(category, kind) and _matches(name, module) and number in (0, line):
+    get = getattr(warnings, "_get_filters", None)  # they may be of the context (Python 3.14 and later)
+    for action, message, kind, name, number in warnings.filters if get is None else get():
+        at_line = _matches(name, line.module) and number in (0, line.number)
+        if at_line and _matches(message, text) and issubclass(category, kind):
             return action
     return getattr(warnings, "defaultaction", "default")
 

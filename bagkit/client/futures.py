@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from bagkit.diagnostics.observer import listen, stop_listening
 from bagkit.diagnostics.standing import Counts
-from bagkit.errors import OptionError, TaskError, one_line
+from bagkit.errors import OptionError, TaskError, one_line, text_of
 from bagkit.flow.replay import Replay, reading
 from bagkit.front_doors import front_door, front_doors
 from bagkit.ops.calls import FutureValue, identity
@@ -386,4 +386,4 @@ def _report(future: concurrent.futures.Future[Any]) -> None:
 
     error = None if future.cancelled() else future.exception()
     if error is not None and isinstance(future, Future):
-        warn_at_caller(f"{future.key}: {type(error).__name__}: {error}", UserWarning)
+        warn_at_caller(f"{future.key}: {type(error).__name__}: {text_of(error)}", UserWarning)

@@ -12,7 +12,7 @@ import traceback
 from typing import Any
 
 from bagkit.errors import NotPicklableError
-from bagkit.tracebacks import frames_of_worker
+from bagkit.tracebacks import cell_of, frames_of_worker
 
 LINES = 22
 """More lines of a traceback than this are cut in the middle."""
@@ -50,7 +50,7 @@ def frames_text(rows: list[Row]) -> str:
     summary.extend(_frame(*row) for row in rows)
     lines = "".join(summary.format()).splitlines()
     for filename in {row[0] for row in rows}:
-        cell = _cell(filename)
+        cell = cell_of(filename)
         if cell:
             lines = [line.replace(f'File "{filename}"', cell) for line in lines]
     if len(lines) > LINES:
@@ -90,14 +90,3 @@ def _lines(filename: str, first: int | None, last: int | None, code: tuple[str, 
         known: dict[tuple[Any, ...], Any] = getattr(linecache, "_interactive_cache", {})
         lines = next((entry[2] for key, entry in known.items() if key[-3:] == code and len(entry) > 2), [])
     return lines[first - 1 : max(first, last or 0)]
-
-
-def _cell(filename: str) -> str | None:
-    """Return `Cell In[8]` for the file that a cell of a notebook was compiled from."""
-    interactive = sys.modules.get("IPython")
-    shell = interactive.get_ipython() if interactive is not None else None
-    try:
-        found = shell.compile.format_code_name(filename) if shell is not None else None
-    except Exception:
-        return None  # a shell of another make
-    return " ".join(found) if found else None

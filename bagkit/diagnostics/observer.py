@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
 from bagkit.diagnostics.events import Event
+from bagkit.errors import one_line, text_of
 from bagkit.warn import warn_at_caller
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ class Observers:
                 if getattr(observer, "essential", False):
                     raise
                 self._observers = tuple(each for each in self._observers if each is not observer)
-                said = f"{type(error).__name__}: {error}"
-                warn_at_caller(f"the observer {observer!r} raised {said}; it hears no more of this run", UserWarning)
+                said = f"the observer {one_line(observer)} raised {type(error).__name__}: {text_of(error)}"
+                warn_at_caller(f"{said}; it hears no more of this run", UserWarning)
 
 
 class OfOneRun(Protocol):

@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
+from bagkit.tracebacks import interactive_shell
+
 
 class DrawnInPlace(Protocol):
     """Something that is drawn in place, again and again."""
@@ -56,10 +58,10 @@ def wants_progress(option: bool | None) -> bool:
 
 def in_notebook() -> bool:
     """Return whether this process is the kernel of a notebook."""
-    if "ipykernel" not in sys.modules or "IPython" not in sys.modules:
-        return False
-    shell = sys.modules["IPython"].get_ipython()
-    return type(shell).__name__ not in ("NoneType", "TerminalInteractiveShell")
+    return "ipykernel" in sys.modules and type(interactive_shell()).__name__ not in (
+        "NoneType",
+        "TerminalInteractiveShell",
+    )
 
 
 def add_drawing(drawing: DrawnInPlace) -> None:

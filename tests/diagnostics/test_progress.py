@@ -216,6 +216,14 @@ def test_in_a_notebook(monkeypatch: pytest.MonkeyPatch, shell: str | None, noteb
     assert wants_progress(None) is notebook
 
 
+def test_where_ipython_may_not_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
+    for module in (None, types.ModuleType("IPython")):  # that is on its way
+        monkeypatch.setitem(sys.modules, "IPython", module)
+        assert not in_notebook()
+        assert bk.delayed(len)("ab").compute(scheduler="sync") == 2
+
+
 # Texts beside the bar
 
 
