@@ -129,16 +129,14 @@ class Columns:
     """What the columns are called, and the types of records whose parts stand in them; others stand in the first."""
 
     names: Sequence[str]
-    spread: tuple[type, ...]
+    spread: tuple[Any, ...]
 
     def row(self, record: Any) -> list[Any]:
         """Return what a record has in each column; a list may have more."""
-        values: list[Any] = [record]
-        if isinstance(record, self.spread):
-            if isinstance(record, dict):
-                found = {str(key): value for key, value in record.items()}
-                return [found.get(name) for name in self.names]
-            values = list(record)
+        if isinstance(record, dict) and dict in self.spread:
+            found = {str(key): value for key, value in record.items()}
+            return [found.get(name) for name in self.names]
+        values = [*record] if isinstance(record, self.spread) else [record]
         return [*values, *[None] * (len(self.names) - len(values))]
 
 
