@@ -54,7 +54,7 @@ def _in_place(
     if len(misfit.conflicts) > 1:
         return _several(plan, encode, misfit.conflicts, options)
     if misfit.conflicts:
-        find = misfits.finding(misfit.conflicts[0], misfit.conflicts, encode, misfits.FindMisfit)
+        find = misfits.finding(misfit.conflicts[0], misfit.conflicts, encode)
     else:
         find = misfits.FindMisfit(encode, final=misfit.final)
     number = misfit.partition
@@ -71,7 +71,7 @@ def _several(
     """Return the error for conflicts in several columns, with the place of each: the partitions are read again."""
     collected = Collected(None, [])
     for conflict in {each.partition: each for each in conflicts[: misfits.LISTED]}.values():
-        find = misfits.finding(conflict, conflicts, encode, misfits.FindMisfits)
+        find = misfits.finding(conflict, conflicts, encode, "some")
         for _ in iterate(Plan(find, (_part(plan, conflict.partition),)), {**options, "on_error": "collect"}, collected):
             pass
     ours = [failure for failure in collected.failures if isinstance(failure.error, ColumnTypeError)]

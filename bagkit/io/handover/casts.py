@@ -16,9 +16,7 @@ from itertools import compress
 from typing import Any, Final
 
 from bagkit.errors import ColumnTypeError, PlanError, one_line
-
-LISTED: Final = 20
-"""How many fields one error lists."""
+from bagkit.io.handover.misfits import listed
 
 
 def check_dtypes(pd: Any, dtypes: Mapping[str, Any]) -> None:
@@ -48,9 +46,7 @@ def with_dtypes(pd: Any, frame: Any, dtypes: Mapping[str, Any] | None) -> Any:
     )
     if len(problems) == 1:
         raise ColumnTypeError(f"to_dataframe: {problems[0]}; {hint}")
-    lines = "".join(f"\n  {problem}" for problem in problems[:LISTED])
-    more = f"\n  and {len(problems) - LISTED} more" if len(problems) > LISTED else ""
-    raise ColumnTypeError(f"to_dataframe: {len(problems)} fields can't be cast; {hint}{lines}{more}")
+    raise ColumnTypeError(f"to_dataframe: {len(problems)} fields can't be cast; {hint}{listed(problems)}")
 
 
 class _Changed(Exception):

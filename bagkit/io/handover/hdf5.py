@@ -74,22 +74,17 @@ def check_target(target: Target, columns: Any) -> None:
         raise PlanError(f"to_hdf5: format is {target.format!r}; expected 'columns' or 'table'")
     if not isinstance(group, str) or not group or not _can_be_a_group(group):
         raise PlanError(f"to_hdf5: group is {one_line(group)}; expected a name such as '/' or '/logs/2026'")
-    number = (whole_number(strings) or 0) >= 1
+    known: tuple[Any, ...] = (None, "variable"), (None, "gzip", "lzf")
+    expected = "'variable', or how many bytes of UTF-8 each may have", "'gzip', 'lzf' or None"
     if target.format == "table":
         check_parts(group)
-        if strings is not None and not number:
-            raise PlanError(
-                f"to_hdf5: strings is {strings!r}; expected how many bytes of UTF-8 each may have in a table, or None "
-                "for as many as the longest needs"
-            )
-        if compression not in (None, "gzip"):
-            raise PlanError(f"to_hdf5: compression is {compression!r}; expected 'gzip' or None for a table")
-    if strings not in (None, "variable") and not number:
-        raise PlanError(
-            f"to_hdf5: strings is {strings!r}; expected 'variable', or how many bytes of UTF-8 each may have"
-        )
-    if compression not in (None, "gzip", "lzf"):
-        raise PlanError(f"to_hdf5: compression is {compression!r}; expected 'gzip', 'lzf' or None")
+        known = (None,), (None, "gzip")
+        fixed = "how many bytes of UTF-8 each may have in a table, or None for as many as the longest needs"
+        expected = fixed, "'gzip' or None for a table"
+    if strings not in known[0] and (whole_number(strings) or 0) < 1:
+        raise PlanError(f"to_hdf5: strings is {strings!r}; expected {expected[0]}")
+    if compression not in known[1]:
+        raise PlanError(f"to_hdf5: compression is {compression!r}; expected {expected[1]}")
     if by is not None and (not isinstance(by, str) or (columns is not None and by not in columns)):
         raise PlanError(f"to_hdf5: by is {one_line(by)}; expected the name of a field, one of columns")
 

@@ -12,7 +12,7 @@ from bagkit.io.handover.columns import TOO_DEEP, Columns, EncodeColumns, NoRowEr
 from bagkit.io.handover.converted import Column
 from bagkit.io.handover.gathered import CONFLICT_HINT, Conflict, misfit_message, misfit_text
 from bagkit.light_classes import dataclass
-from bagkit.plan.kinds import Fields, OnRecords, PerPartition
+from bagkit.plan.kinds import Fields, OnRecords, PerPartition, PerRecord
 
 SEPARATOR: Final = "\n  "
 """Between several misfits of one record in a message: an indented line, so that it stays one."""
@@ -23,7 +23,10 @@ LISTED: Final = 20
 
 @dataclass(frozen=True)
 class FindMisfit(PerPartition):
-    """Looks at a partition record by record, and raises at the first that does not fit; gives nothing."""
+    """Looks at a partition record by record, and raises at the first that does not fit; gives nothing.
+
+    With `per_record` "some", where records that fail are collected, it raises at the first record of each such field.
+    """
 
     encode: EncodeColumns
     before: Seen | None = None
@@ -32,6 +35,7 @@ class FindMisfit(PerPartition):
     """What values are converted to, where it is converting them that fails."""
     bare: frozenset[str] = frozenset()
     """Columns with dicts that have no fields in any record."""
+    per_record: PerRecord = ""
 
     opaque = False
 
@@ -47,13 +51,6 @@ class FindMisfit(PerPartition):
 
     def begin(self) -> OnRecords:
         return partial(map, _Fitting(self))
-
-
-@dataclass(frozen=True)
-class FindMisfits(FindMisfit):
-    """Raises at the first record of each field that does not fit: to be run where records that fail are collected."""
-
-    per_record = "some"
 
 
 class _Fitting:
@@ -100,11 +97,11 @@ class _Fitting:
 
 
 def finding(
-    conflict: Conflict, conflicts: Sequence[Conflict], encode: EncodeColumns, op: type[FindMisfit]
+    conflict: Conflict, conflicts: Sequence[Conflict], encode: EncodeColumns, per_record: PerRecord = ""
 ) -> FindMisfit:
     """Return the op that finds which of `conflicts` are in the partition of one of them."""
-    here = [each for each in conflicts if each.partition == conflict.partition]
-    return op(encode, conflict.before, bare=frozenset(each.name for each in here if each.bare))
+    bare = frozenset(each.name for each in conflicts if each.bare and each.partition == conflict.partition)
+    return FindMisfit(encode, conflict.before, bare=bare, per_record=per_record)
 
 
 def several_message(operation: str, conflicts: Sequence[Conflict], found: Mapping[str, str]) -> str:
@@ -113,11 +110,16 @@ def several_message(operation: str, conflicts: Sequence[Conflict], found: Mappin
     `found` has what is wrong with a record and where that is; the other columns get the number of their partition.
     """
     lines = []
-    for each in conflicts[:LISTED]:
+    for each in conflicts:
         known = (f"{text} (at {place})" for text, place in found.items() if text.startswith(misfit_text(each.name)))
-        lines.append(SEPARATOR + next(known, f"{each.text} (in partition {each.partition})"))
-    more = f"\n  and {len(conflicts) - LISTED} more" if len(conflicts) > LISTED else ""
+        lines.append(next(known, f"{each.text} (in partition {each.partition})"))
     return (
         f"{operation}: {len(conflicts)} fields can't be columns; expected values of one type that a column can have; "
-        f"{CONFLICT_HINT}{''.join(lines)}{more}"
+        f"{CONFLICT_HINT}{listed(lines)}"
     )
+
+
+def listed(texts: Sequence[str]) -> str:
+    """Return texts for the end of a message, each in a line of its own, and how many more there are."""
+    more = f"{SEPARATOR}and {len(texts) - LISTED} more" if len(texts) > LISTED else ""
+    return "".join([SEPARATOR + text for text in texts[:LISTED]]) + more

@@ -16,7 +16,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from struct import Struct
@@ -84,8 +84,9 @@ class Cache(Caching):
             for path, size in zip(paths, sizes, strict=True):
                 if size is not None:
                     _touch(path)
-        kept = [Entry(path, 0, size) for path, size in zip(paths, sizes, strict=True) if size is not None]
-        read = Plan(ReadCache(self.folder, tuple(kept)))
+        whole = [(path, size) for path, size in zip(paths, sizes, strict=True) if size is not None]
+        kept = tuple([Entry(path, number, size) for number, (path, size) in enumerate(whole)])
+        read = Plan(ReadCache(self.folder, kept))
         if len(kept) == len(paths):
             return read
         made = below if use == "read" else self._keeping(below, paths)
@@ -143,12 +144,8 @@ class ReadCache(Source):
     def label(self) -> str:
         return f"read cache({one_line(self.folder, 80)})"
 
-    @cached_property
-    def _pieces(self) -> tuple[tuple[Entry, ...], ...]:
-        return tuple((Entry(entry.path, number, entry.weight),) for number, entry in enumerate(self.kept))
-
     def pieces(self) -> Sequence[tuple[Entry, ...]]:
-        return self._pieces
+        return [(entry,) for entry in self.kept]
 
     def bare(self) -> ReadCache:
         return ReadCache(self.folder, ())
