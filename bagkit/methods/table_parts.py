@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bagkit.computing import collects
-from bagkit.errors import BagkitError, ColumnTypeError, PlanError
+from bagkit.errors import ColumnTypeError, PlanError
 from bagkit.io.handover import gathered
 from bagkit.io.handover.column_types import Seen, add_types, as_plain, from_plain
 from bagkit.io.handover.parquet import refuse_others
@@ -25,7 +25,7 @@ from bagkit.io.output.input_names import planned_targets
 from bagkit.io.output.manifest import Recipe, WrittenAgainWarning, WrittenFile
 from bagkit.io.output.names import plan_targets
 from bagkit.io.output.sinks import inputs_of
-from bagkit.io.output.stores import LocalStore, failed
+from bagkit.io.output.stores import LocalStore, failing_as
 from bagkit.methods.tabulating import hand_over
 from bagkit.ops.regroup import Pick
 from bagkit.options import merged
@@ -113,12 +113,8 @@ class TableParts:
         if columns is None:
             return None
         paths = [f"{writing.staging_of(number)}/{number}.{secrets.token_hex(8)}" for number in new]
-        try:
+        with failing_as(self._place):
             self._write(replace(table, columns=columns) if kept else table, paths)
-        except BagkitError:
-            raise
-        except OSError as error:
-            raise failed(self._place, error) from error
         if self._exist == "error":
             self._check_places()  # once more: others may have written meanwhile
         about = [{"columns": _digest(columns), "types": _plain(types)} for types in table.types]

@@ -24,7 +24,7 @@ from bagkit.io.handover.columns import (
     Values,
 )
 from bagkit.io.handover.converted import Column, final_columns
-from bagkit.io.output.stores import failed, write_all
+from bagkit.io.output.stores import failing_as, write_all
 from bagkit.light_classes import dataclass
 
 
@@ -106,10 +106,8 @@ class KeptInFile:
 
     def put(self, payload: bytes) -> None:
         """Keep one more; raises OutputError where the disk has no room for it."""
-        try:
+        with failing_as(self._place):
             write_all(self._file, payload)
-        except OSError as error:
-            raise failed(self._place, error) from error
         self._sizes.append(len(payload))
 
     def drain(self) -> Iterator[bytes]:

@@ -27,7 +27,7 @@ from bagkit.io.handover.hdf5_tables import (
     read_layout,
 )
 from bagkit.io.input.paths import named
-from bagkit.io.output.stores import failed
+from bagkit.io.output.stores import failing_as
 from bagkit.lazily import import_extra
 from bagkit.light_classes import dataclass
 from bagkit.signatures import whole_number
@@ -223,10 +223,8 @@ def check_appendable(place: str, target: Target) -> None:
 @context
 def opened_to_read(place: str) -> Iterator[Any]:
     """Give the file at `place`, which no one can write to meanwhile; raises OutputError where someone does."""
-    try:
+    with failing_as(place):  # also for HDF5's lock
         file = import_h5py().File(place, "r")
-    except OSError as error:  # of HDF5's lock too
-        raise failed(place, error) from error
     with file:
         if file.mode != "r":  # this process shares it
             raise OutputBusyError(f"{named(place)} is open for writing in this process; hint: close it first")

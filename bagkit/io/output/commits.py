@@ -466,7 +466,7 @@ class FileWriting:
     def _failing_as(self, path: str) -> Iterator[None]:
         try:
             yield
-        except (BagkitError, PlanError, Warning):  # a warning where filters make an error of it
+        except (BagkitError, Warning):  # a warning where filters make an error of it
             raise
         except Exception as error:
             raise failed(getattr(error, "filename", None) or path, error) from error

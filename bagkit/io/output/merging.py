@@ -10,7 +10,7 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import Any
 
-from bagkit.errors import BagkitError, MismatchError, PlanError, one_line
+from bagkit.errors import MismatchError, PlanError, one_line
 from bagkit.flow.tallies import Reasons
 from bagkit.io.input.paths import checked_options, filesystem_of, is_url, named, path_text, reading
 from bagkit.io.output.manifest import (
@@ -24,7 +24,7 @@ from bagkit.io.output.manifest import (
     read_manifest,
 )
 from bagkit.io.output.names import RESERVED, directory_of
-from bagkit.io.output.stores import Store, failed, store_of, write_whole
+from bagkit.io.output.stores import Store, failing_as, store_of, write_whole
 from bagkit.light_classes import dataclass
 
 _END = ".manifest.json"
@@ -83,14 +83,14 @@ def _paths(one: Any, options: Mapping[str, Any]) -> list[str]:
         raise PlanError(
             f"merge_manifests: got {one_line(one)}; expected a folder, the path of a manifest, or a Manifest"
         )
+    text = text if is_url(text) else os.path.abspath(os.path.expanduser(text))
     if text.endswith(_END):
-        return [text if is_url(text) else os.path.abspath(text)]
+        return [text]
     if is_url(text):
         with reading(text, "can't be read"):
             filesystem, inner = filesystem_of(text.rstrip("/") + "/", options)
             names = [str(name).rpartition("/")[2] for name in filesystem.ls(inner.rstrip("/"), detail=False)]
     else:
-        text = os.path.abspath(os.path.expanduser(text))
         names = os.listdir(text) if os.path.isdir(text) else []
     found = [
         f"{text.rstrip('/')}/{name}" for name in sorted(names) if name.startswith(RESERVED) and name.endswith(_END)
@@ -191,12 +191,8 @@ def _write(
         recipe["inputs"].update(account.recipe["inputs"])
     recipe["shard"] = {**accounts[0].shard, "number": None, "numbers": None}
     path = f"{home}/{RESERVED}{accounts[0].shard['whole'][:12]}.merged.json"
-    try:
+    with failing_as(path, Exception):
         write_whole(store, path, manifest_bytes(recipe, files, home, below), f"{path}.{secrets.token_hex(8)}")
-    except BagkitError:
-        raise
-    except Exception as error:  # of many types where a store is remote
-        raise failed(path, error) from error
     reasons = Reasons()
     for pairs in [*[file.tallies for file in files], *below.tallies.values()]:
         reasons.add(pairs)

@@ -22,7 +22,7 @@ from bagkit.io.output.commits import FileWriting
 from bagkit.io.output.input_names import planned_targets
 from bagkit.io.output.manifest import Manifest, Recipe, WrittenFile, without_passwords
 from bagkit.io.output.names import Targets, plan_targets
-from bagkit.io.output.stores import Store, among, failed, store_of, write_all
+from bagkit.io.output.stores import Store, among, failing_as, store_of, write_all
 from bagkit.light_classes import dataclass
 from bagkit.ops.calls import SinkPart
 from bagkit.plan.fingerprint import fingerprint
@@ -154,10 +154,8 @@ class OutputFile:
         self._compressor = compressor(compression) if compression is not None else None
         self._size = 0
         self._checksum = 0
-        try:
+        with failing_as(path, Exception):
             self._file = store.create(path)
-        except OSError as error:
-            raise failed(path, error) from error
 
     def write_lines(self, lines: Iterator[bytes], mark: bytes = b"", separator: bytes = b"", last: bytes = b"") -> int:
         """Write all `lines`, and return how many there are; some at a time, as many as make a block, by those before.
@@ -194,19 +192,15 @@ class OutputFile:
             return
         self._checksum = crc32(data, self._checksum)
         self._size += len(data)
-        try:
+        with failing_as(self.path, Exception):
             write_all(self._file, data)
-        except Exception as error:
-            raise failed(self.path, error) from error
 
     def seal(self) -> tuple[int, int, int | None]:
         """Bring all to the disk; return the size, the checksum and the time of the file."""
         if self._compressor is not None:
             self._write(self._compressor.flush())
-        try:
+        with failing_as(self.path, Exception):
             return self._size, self._checksum, self._store.seal(self._file, self.path)
-        except Exception as error:
-            raise failed(self.path, error) from error
 
     def abandon(self) -> None:
         """Remove the file."""

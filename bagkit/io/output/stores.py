@@ -16,7 +16,8 @@ from dataclasses import field
 from functools import partial
 from typing import IO, Any, BinaryIO, Protocol
 
-from bagkit.errors import OutputError
+from bagkit.contexts import context
+from bagkit.errors import BagkitError, OutputError
 from bagkit.exchange.frames import room_left
 from bagkit.io.input.paths import etag_of, filesystem_of, is_url, named
 from bagkit.io.output.names import RESERVED, directory_of
@@ -92,6 +93,17 @@ def failed(path: str, error: Exception) -> OutputError:
     result = OutputError(f"{_shown(path)} can't be written: {reason}{room}")
     result.errno = getattr(error, "errno", None)
     return result
+
+
+@context
+def failing_as(path: str, kind: type[Exception] = OSError) -> Iterator[None]:
+    """Raise OutputError, of `path`, for errors of this `kind` in the block; stores that are remote raise many."""
+    try:
+        yield
+    except (BagkitError, Warning):  # a warning where filters make an error of it
+        raise
+    except kind as error:
+        raise failed(path, error) from error
 
 
 def _shown(path: str) -> str:

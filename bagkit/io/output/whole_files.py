@@ -12,13 +12,13 @@ from io import BufferedWriter, RawIOBase
 from typing import IO, TYPE_CHECKING, Any
 
 from bagkit.contexts import context
-from bagkit.errors import BagkitError, OutputExistsError, PlanError, one_line
+from bagkit.errors import OutputExistsError, PlanError, one_line
 from bagkit.io.input.codecs import compression_of, compressor
 from bagkit.io.input.paths import check_nameable, digest_of, is_url, named, path_text
 from bagkit.io.input.sharding import shard_of
 from bagkit.io.output.locks import Lock
 from bagkit.io.output.names import RESERVED
-from bagkit.io.output.stores import bring_file_to_disk, bring_names_to_disk, failed, is_device
+from bagkit.io.output.stores import bring_file_to_disk, bring_names_to_disk, failing_as, is_device
 
 if TYPE_CHECKING:
     from bagkit.plan.node import Plan
@@ -93,20 +93,17 @@ def whole_file(operation: str, place: str, exist: str) -> Iterator[str]:
     temporary = f"{own}.{secrets.token_hex(8)}.part"
     lock = None
     try:
-        os.makedirs(directory, exist_ok=True)
-        lock = Lock(f"{own}.lock")
-        for left in glob.glob(f"{glob.escape(own)}.*.part") if lock.excludes else ():
-            os.unlink(left)
-        yield temporary
-        bring_file_to_disk(temporary)
-        if exist == "error":
-            _refuse_existing(operation, place)
-        os.replace(temporary, place)
-        bring_names_to_disk(directory)
-    except BagkitError:
-        raise
-    except OSError as error:
-        raise failed(place, error) from error
+        with failing_as(place):
+            os.makedirs(directory, exist_ok=True)
+            lock = Lock(f"{own}.lock")
+            for left in glob.glob(f"{glob.escape(own)}.*.part") if lock.excludes else ():
+                os.unlink(left)
+            yield temporary
+            bring_file_to_disk(temporary)
+            if exist == "error":
+                _refuse_existing(operation, place)
+            os.replace(temporary, place)
+            bring_names_to_disk(directory)
     finally:
         with suppress(OSError):  # it has its name, or what broke the writing may break this too, and is to be told
             os.unlink(temporary)
@@ -152,8 +149,6 @@ def spill_beside(place: str) -> IO[bytes]:
     It is gone when it is closed, and when its process ends. It has no buffer, which could find the disk full when it is
     closed. Raises OutputError where none can be made.
     """
-    try:
+    with failing_as(place):
         os.makedirs(os.path.dirname(place), exist_ok=True)
         return tempfile.TemporaryFile(buffering=0, dir=os.path.dirname(place))
-    except OSError as error:
-        raise failed(place, error) from error
