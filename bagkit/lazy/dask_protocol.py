@@ -88,13 +88,13 @@ def _made(plan: Plan, options: Options) -> tuple[DaskGraph, bool]:
     seal = Seal(graph.tasks)
     if files is not None:
         remove_after(seal, files, token)
-    for task in graph.tasks:
+    for number, task in enumerate(graph.tasks):
         if isinstance(task.work, Dealing) and directory is None:
             tasks.update(_dealt(task, names))
             continue
         leaving = Leaving(directory, not left.isdisjoint(task.keys)) if left else None
         needs = [names[need] for need in task.needs]
-        run: Any = RunTask(task, seal, task.keys[0] in partitions, leaving)
+        run: Any = RunTask(task, number, seal, task.keys[0] in partitions, leaving)
         if isinstance(task.work, Dealing) and directory is not None:
             run = DealFiles(directory, len(task.keys))
         elif run.shared_work is not None:

@@ -70,9 +70,9 @@ class Seal:
             self._works[id(work)] = ((key, self._outgoing.work_with_content(work)), work)
         return self._works[id(work)][0]
 
-    def part(self, part: Any, place: str) -> bytes:
-        """Return the part of a task, and its place, as bytes."""
-        return marshal.dumps((self._outgoing.part(part), place))
+    def part(self, part: Any, number: int) -> bytes:
+        """Return the part of a task, and its number, as bytes."""
+        return marshal.dumps((self._outgoing.part(part), number))
 
     def common(self, width: int, name: str, gives_partition: bool, leaving: Leaving | None, work: Work | None) -> Any:
         """Return a function of the first part of a task: what it has in common with others, the same object for all."""
@@ -122,7 +122,9 @@ class RunTask:
 
     _is_sent = False
 
-    def __init__(self, task: Task, seal: Seal, gives_partition: bool = False, leaving: Leaving | None = None) -> None:
+    def __init__(
+        self, task: Task, number: int, seal: Seal, gives_partition: bool = False, leaving: Leaving | None = None
+    ) -> None:
         self.shared_work = seal.shared(task)
         self._leaving = leaving
         self._work = task.work
@@ -131,11 +133,12 @@ class RunTask:
         self._part = task.part
         self._width = len(task.keys)
         self._name = task.label or "task"
-        self._place = task.place
+        self._number = number
+        """In its graph: no two tasks draw the same random numbers."""
         self._seal = seal
 
     def __reduce__(self) -> tuple[Any, ...]:
-        part = self._seal.part(self._part, self._place)
+        part = self._seal.part(self._part, self._number)
         work = None if self.shared_work is not None else self._work
         common = self._seal.common(self._width, self._name, self._gives_partition, self._leaving, work)(part)
         return SentTask, (common, packed(part, common[4]))
@@ -204,9 +207,9 @@ class SentTask(RunTask):
             # Where dask has called it in the process that made it, it has not become bytes.
             sealed = first.sealed if isinstance(first, SentWork) else first.__reduce__()[1][0]
         key, work = sealed
-        part, place = marshal.loads(unpacked(self._packed, like))
+        part, number = marshal.loads(unpacked(self._packed, like))
         self._work, self._part = unpickled(key, work), loads(part)
-        seed_generators(f"{self._name} {place}")
+        seed_generators(str(number))
         return self._called(inputs, report)
 
 

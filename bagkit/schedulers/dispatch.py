@@ -40,7 +40,7 @@ class Dispatch:
         self._values = values
         self._emit = emit
         self._workers = workers
-        self._turns = Turns(self.state.tasks)
+        self._turns = Turns(self.state)
         self._attempts: dict[Key, int] = {}
         self._again: deque[Task] = deque()
         """Tasks whose worker died; each runs alone."""
@@ -56,10 +56,6 @@ class Dispatch:
     def can_go_on(self) -> bool:
         """Whether there are tasks left, and no error."""
         return self.error is None and not self.state.exhausted and self._turns.due is None
-
-    def number(self, task: Task) -> int:
-        """Return the number of a task in its run."""
-        return self._turns.number(task)
 
     def attempt(self, task: Task) -> int:
         """Return which attempt at a task is the next one."""
@@ -84,10 +80,9 @@ class Dispatch:
         """Do what no worker need do."""
         start = time.time()
         self._emit(events.TaskStarted(task.keys[0], task.label, -1))
-        self._values.deal(task, self.number(task))
+        self._values.deal(task, self.state.rank(task))
         for key in self.state.finish(task):
             self._values.release(key)
-        self._turns.end(task)
         told = events.TaskFinished(task.keys[0], task.label, -1, start, time.time(), 0, 0, 0, (), labels=task.labels)
         self._emit(told)
 
@@ -133,7 +128,7 @@ class Dispatch:
 
     def progress(self, task: Task, number: int, bytes_read: int, *so_far: Any) -> None:
         """Report the progress of a task, unless it is about another attempt."""
-        if number == self.number(task):
+        if number == self.state.rank(task):
             self._emit(events.TaskProgressed(task.keys[0], bytes_read, task.labels, *so_far))
 
     def finish(self, task: Task, worker: int, done: transport.DoneMessage) -> None:
@@ -141,7 +136,6 @@ class Dispatch:
         _, start, stop, bytes_read, skipped, failures, outputs, figures, stored_values, _ = done
         self._alone = False
         released = self.state.finish(task)
-        self._turns.end(task)
         size = self._values.put_all(task.keys, stored_values)
         for key in released:
             self._values.release(key)
@@ -192,7 +186,7 @@ class Dispatch:
             self._failing = None
         self.unpark()
         attempt = self._attempts[task.keys[0]] = self.attempt(task)
-        self._values.discard_file(f"{self.number(task)}-{attempt}")
+        self._values.discard_file(f"{self.state.rank(task)}-{attempt}")
         self._emit(events.WorkerLost(worker, task.keys[0], transport.known_code(code), attempt))
         if attempt < ATTEMPTS:
             self._again.append(task)

@@ -47,13 +47,14 @@ def run_pickled(
     work: bytes | str | None,
     part: bytes,
     inputs: Sequence[Stored],
+    number: int,
     width: int,
     label: str,
     place: str,
     watched: bool = False,
     files: Files | None = None,
 ) -> tuple[Any, ...]:
-    """Run one task in whatever process this is; return plain values that any pickle can take back.
+    """Run the task `number` of a run in whatever process this is; return plain values that any pickle can take back.
 
     They are: process id, start, stop, bytes read, skipped records, figures, stored failures, stored outputs, stored
     values, whether each of these is plain data, as far as that is `watched`, packed error. Nothing at all is returned
@@ -72,7 +73,7 @@ def run_pickled(
     packed: bytes | None = None
     try:
         function = unpickled(key, work)
-        seed_generators(f"{label} {place}")
+        seed_generators(str(number))
         values = call_work(
             function,
             loads(part),
@@ -106,7 +107,7 @@ def _add_hint(error: BaseException) -> None:
 def run_several(
     key: tuple[str, int],
     work: bytes | str | None,
-    calls: Sequence[tuple[bytes, Sequence[Stored], int, str, str, bool]],
+    calls: Sequence[tuple[bytes, Sequence[Stored], int, int, str, str, bool]],
     files: Files | None = None,
 ) -> list[tuple[Any, ...]]:
     """Run several tasks of one work, to the first that fails; return what `run_pickled` does of each."""

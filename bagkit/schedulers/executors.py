@@ -151,27 +151,30 @@ class AsBytes:
         self._closed = False
 
     def submit(
-        self, tasks: Sequence[Task], inputs: Sequence[list[Any]], tell: Callable[[Event | Ticket], None]
+        self,
+        tasks: Sequence[Task],
+        numbers: Sequence[int],
+        inputs: Sequence[list[Any]],
+        tell: Callable[[Event | Ticket], None],
     ) -> Future[Any]:
         """Send `tasks` to the executor; they count as started from then on, by a worker that is not known (-1)."""
         again = tasks[0].keys[0] in self._missed
-        number, work = self._works.sent(tasks[0], self._outgoing, again)
+        key, work = self._works.sent(tasks[0], self._outgoing, again)
         calls = []
-        for task, values in zip(tasks, inputs, strict=True):
+        for task, number, values in zip(tasks, numbers, inputs, strict=True):
             stored = with_stored(task.part, self._is_seen)
             part = pickled(self._outgoing.part, stored, "the part", NOT_SENT, name_of(task))
             watched = not self._keep.isdisjoint(task.keys)
-            calls.append((part, values, len(task.keys), task.label, task.place, watched))
+            calls.append((part, values, number, len(task.keys), task.label, task.place, watched))
             if not again:
                 tell(task_started(task, worker=-1))
         few = self._inline_bytes > UNDELIVERED_BYTES
         files = None if self._files is None else (self._files.path, INLINE_BYTES_LATER if few else INLINE_BYTES)
-        key = self._run, number
         future: Future[Any]
         if len(calls) == 1:
-            future = self._executor.submit(run_pickled, key, work, *calls[0], files)
+            future = self._executor.submit(run_pickled, (self._run, key), work, *calls[0], files)
         else:
-            future = self._executor.submit(run_several, key, work, calls, files)
+            future = self._executor.submit(run_several, (self._run, key), work, calls, files)
         with self._lock:
             self._unfinished += 1
         future.add_done_callback(tell)

@@ -93,9 +93,15 @@ class Submitter(Protocol):
     """Whether a process that dies is replaced, so that what it had can be tried again."""
 
     def submit(
-        self, tasks: Sequence[Task], inputs: Sequence[list[Any]], tell: Callable[[Event | Ticket], None]
+        self,
+        tasks: Sequence[Task],
+        numbers: Sequence[int],
+        inputs: Sequence[list[Any]],
+        tell: Callable[[Event | Ticket], None],
     ) -> Ticket:
         """Start `tasks` of one work when there is room, and `tell` their ticket when they are over; from any thread.
+
+        `numbers` are theirs in the run.
 
         What the ticket has of several is a list of what it would have of each, to the first that has failed.
         """
@@ -126,7 +132,7 @@ class FuturesRun:
         self, graph: Graph, targets: Sequence[Key], observer: Observer, submitter: Submitter, name: str, workers: int
     ) -> None:
         self._state = RunState(graph, targets)
-        self._turns = Turns(self._state.tasks)
+        self._turns = Turns(self._state)
         self._targets = frozenset(targets)
         self._observer = observer
         self._submitter = submitter
@@ -224,7 +230,7 @@ class FuturesRun:
     def _start(self, tasks: Sequence[Task]) -> None:
         inputs = [[self._values[need] for need in task.needs] for task in tasks]
         try:
-            ticket = self._submitter.submit(tasks, inputs, self._messages.put)
+            ticket = self._submitter.submit(tasks, list(map(self._state.rank, tasks)), inputs, self._messages.put)
         except BrokenExecutor as error:
             raise self._died(tasks[0], error) from error
         except Exception as error:
@@ -243,7 +249,6 @@ class FuturesRun:
         start = time.time()
         inputs = [self._values[need] for need in task.needs]
         self._observer.emit(task_started(task, -1))
-        self._turns.end(task)
         self._values.update(zip(task.keys, self._submitter.dealt(inputs, len(task.keys)), strict=True))
         self._release(self._state.finish(task))
         self._observer.emit(finished(task, -1, start, time.time(), Report()))
@@ -330,7 +335,6 @@ class FuturesRun:
                 return
             self._failed(task, outcome.error, outcome.worker)
             raise outcome.error
-        self._turns.end(task)
         self._time(task, outcome)
         self._observer.emit(
             finished(task, outcome.worker, outcome.start, outcome.stop, outcome.report, outcome.bytes_out)

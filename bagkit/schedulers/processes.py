@@ -272,7 +272,8 @@ class Run:
         if self._room:
             names = tuple([self._names.get(key, "") for key in task.keys])
             keep = names if any(names) else (), self._room - worker.kept_bytes
-        self._sending.give(worker, task, self._dispatch.number(task), self._dispatch.attempt(task), keep)
+        number = self._dispatch.state.rank(task)
+        self._sending.give(worker, task, number, self._dispatch.attempt(task), keep)
         self._hearing.emit(events.TaskStarted(task.keys[0], task.label, worker.number))
         self._crew.flush(worker)
 

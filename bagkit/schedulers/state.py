@@ -85,6 +85,14 @@ class RunState:
         at = self._delivered
         return at < len(self.targets) and self._finished[self._rank[self.targets[at]]] == 1
 
+    def rank(self, task: Task) -> int:
+        """Return the rank of `task`: its number in this run, which other runs of the graph give it too."""
+        return self._rank[task.keys[0]]
+
+    def is_finished(self, rank: int) -> bool:
+        """Return whether the task of a rank has made its values."""
+        return self._finished[rank] == 1
+
     @property
     def ready(self) -> int:
         """How many tasks could be started now."""
@@ -104,19 +112,19 @@ class RunState:
 
     def is_needed_next(self, task: Task) -> bool:
         """Return whether the next target may need `task`."""
-        return not self.done and self._rank[task.keys[0]] <= self._rank[self.targets[self._delivered]]
+        return not self.done and self.rank(task) <= self._rank[self.targets[self._delivered]]
 
     def put_back(self, task: Task) -> None:
         """Make `task`, which was running, ready again."""
         self.running -= 1
-        heappush(self._ready, self._rank[task.keys[0]])
+        heappush(self._ready, self.rank(task))
 
     def finish(self, task: Task) -> tuple[Key, ...]:
         """Note that `task`, which was running, made its values; return the keys of the values that nobody needs now.
 
         Those can be values of `task` itself, where only some of its keys are needed.
         """
-        rank = self._rank[task.keys[0]]
+        rank = self.rank(task)
         self.running -= 1
         self.finished += 1
         self._finished[rank] = True

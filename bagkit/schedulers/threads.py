@@ -84,7 +84,11 @@ class InThreads:
         self._numbers = count()
 
     def submit(
-        self, tasks: Sequence[Task], inputs: Sequence[list[Any]], tell: Callable[[Event | Ticket], None]
+        self,
+        tasks: Sequence[Task],
+        numbers: Sequence[int],
+        inputs: Sequence[list[Any]],
+        tell: Callable[[Event | Ticket], None],
     ) -> Ticket:
         """Start the one task when there is a free thread."""
         return self._start(partial(self._context.copy().run, self._call, tasks[0], inputs[0], tell), tell)

@@ -7,10 +7,9 @@ may be enough.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-
 from bagkit.light_classes import dataclass
-from bagkit.lower.graph import Key, Task
+from bagkit.lower.graph import Task
+from bagkit.schedulers.state import RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +22,13 @@ class Failed:
 
 
 class Turns:
-    """What has ended of such tasks, and the error that waits; mutable, of one run."""
+    """The error of such a task that waits; mutable, of the run with that `state`."""
 
-    def __init__(self, tasks: Sequence[Task]) -> None:
-        self._numbers: dict[Key, int] = {task.keys[0]: number for number, task in enumerate(tasks)}
-        self._left: dict[Hashable, set[int]] = {}
-        """The numbers of those that have not ended well."""
-        for number, task in enumerate(tasks):
-            if task.one_of is not None:
-                self._left.setdefault(task.one_of, set()).add(number)
+    def __init__(self, state: RunState) -> None:
+        self._state = state
         self._held: Failed | None = None
-
-    def number(self, task: Task) -> int:
-        """Return the number of a task in its run."""
-        return self._numbers[task.keys[0]]
+        self._before: list[int] = []
+        """The ranks of the tasks that the error waits for, but for some that have ended well."""
 
     @property
     def waits(self) -> bool:
@@ -46,26 +38,27 @@ class Turns:
     @property
     def due(self) -> Failed | None:
         """The error that has waited, if all tasks before it have ended well."""
-        held = self._held
-        if held is not None and min(self._left[held.task.one_of]) == self.number(held.task):
-            return held
-        return None
+        before = self._before
+        while before and self._state.is_finished(before[-1]):
+            before.pop()
+        return None if before else self._held
 
     def hold(self, failed: Failed) -> bool:
         """Have an error wait for its turn; return whether it has one."""
         held, one_of = self._held, failed.task.one_of
         if one_of is None or (held is not None and held.task.one_of != one_of):
             return False
-        if held is None or self.number(failed.task) < self.number(held.task):
+        state = self._state
+        rank = state.rank(failed.task)
+        if held is None or rank < state.rank(held.task):
             self._held = failed
+            before = enumerate(state.tasks[:rank])
+            self._before = [n for n, task in before if task.one_of == one_of and not state.is_finished(n)]
         return True
-
-    def end(self, task: Task) -> None:
-        """Note that a task has ended well."""
-        if task.one_of is not None:
-            self._left[task.one_of].discard(self.number(task))
 
     def may_begin(self, task: Task) -> bool:
         """Return whether a task may begin: where an error waits, only what comes before it."""
         held = self._held
-        return held is None or (task.one_of == held.task.one_of and self.number(task) < self.number(held.task))
+        return held is None or (
+            task.one_of == held.task.one_of and self._state.rank(task) < self._state.rank(held.task)
+        )

@@ -168,3 +168,34 @@ def test_generators_of_a_module_on_an_executor(load: Any) -> None:
             bag = bk.from_sequence(range(40), npartitions=8).map(getattr(module, name))
             one, two = (bag.compute(scheduler=executor) for _ in "ab")
             assert len({*one, *two}) == 80, name
+
+
+def drawing_everywhere(draw: Callable[[], float]) -> Iterator[Any]:
+    """Yield what draws numbers in tasks that are not told apart by a place: calls, and partitions of an exchange."""
+    yield bk.from_delayed([bk.delayed(lambda: [draw()])() for _ in range(8)])
+    yield bk.range(8, npartitions=2).groupby(lambda n: n, npartitions=4).map(lambda pair: draw())
+
+
+def test_generators_on_an_executor_differ_between_calls_and_partitions_that_were_made() -> None:
+    draw = generators()["a seeded generator"]
+    with ProcessPoolExecutor(2) as executor:
+        for bag in drawing_everywhere(draw):
+            assert len(set(bag.compute(scheduler=executor))) == 8
+        call = bk.delayed(draw)
+        assert len(set(bk.compute(*[call() for _ in range(8)], scheduler=executor))) == 8
+
+
+def test_generators_on_a_scheduler_of_dasks_differ_between_partitions_that_were_made() -> None:
+    import dask
+
+    for bag in drawing_everywhere(generators()["a seeded generator"]):
+        assert len(set(dask.compute(bag, scheduler="processes")[0])) == 8
+
+
+def test_an_executor_gives_the_numbers_that_processes_give() -> None:
+    def numbers(scheduler: Any) -> list[float]:
+        draw = generators()["a seeded generator"]
+        return bk.range(8, npartitions=4).map(lambda _: draw()).compute(scheduler=scheduler)
+
+    with ProcessPoolExecutor(1) as executor:
+        assert numbers(executor) == numbers("processes")

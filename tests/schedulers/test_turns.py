@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bagkit.lower.graph import Graph, Task
+from bagkit.schedulers.state import RunState
 from bagkit.schedulers.turns import Failed, Turns
 
 
@@ -20,22 +21,28 @@ def failed(task: Task) -> Failed:
     return Failed(task, 0, ValueError(task.keys[0]))
 
 
+def begun(graph: Graph) -> tuple[RunState, Turns]:
+    """Return the state of a run of all tasks of a graph, and their turns."""
+    state = RunState(graph, [task.keys[0] for task in graph.tasks])
+    return state, Turns(state)
+
+
 def test_an_error_waits_for_tasks_of_its_file() -> None:
-    turns = Turns(ALL)
+    state, turns = begun(Graph(ALL))
     assert not turns.waits
     assert turns.hold(failed(B))
     assert turns.waits
     assert turns.due is None
     assert [turns.may_begin(task) for task in ALL] == [True, False, False, False]
-    turns.end(C)
+    state.finish(C)
     assert turns.due is None
-    turns.end(A)
+    state.finish(A)
     assert turns.due is not None
     assert turns.due.task is B
 
 
 def test_an_earlier_error_goes_before_it() -> None:
-    turns = Turns(ALL)
+    _, turns = begun(Graph(ALL))
     assert turns.hold(failed(B))
     assert turns.hold(failed(A))
     assert turns.due is not None
@@ -43,17 +50,18 @@ def test_an_earlier_error_goes_before_it() -> None:
 
 
 def test_what_has_no_turn_or_is_of_another_file_does_not_wait() -> None:
-    turns = Turns(ALL)
+    _, turns = begun(Graph(ALL))
     assert not turns.hold(failed(D))
     assert turns.hold(failed(B))
     assert not turns.hold(failed(C))
 
 
 def test_all_tasks_of_a_graph_can_have_turns() -> None:
-    *before, last = Graph(ALL).in_turn().tasks
-    turns = Turns([*before, last])
+    graph = Graph(ALL).in_turn()
+    state, turns = begun(graph)
+    *before, last = graph.tasks
     assert turns.hold(failed(last))
     for task in before:
         assert turns.due is None
-        turns.end(task)
+        state.finish(task)
     assert turns.due is not None
