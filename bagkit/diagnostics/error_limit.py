@@ -23,17 +23,20 @@ class ErrorLimit:
     essential = True
     """What it raises ends the run."""
 
-    def __init__(self, most: int | str, readers: Collection[Key], turns: Mapping[Key, Collection[Key]]) -> None:
-        """`readers` are the tasks that read records; `turns` has for tasks that read a part of a file those before."""
+    def __init__(self, most: int | str, readers: Collection[Key], turns: Mapping[Key, Key]) -> None:
+        """`readers` are the tasks that read records; `turns` has for a task the one whose turn is just before its."""
         self._most = most
-        self._turns = turns
+        self._before = turns
+        self._after = {before: key for key, before in turns.items()}
         self._readers = set(readers)
         """The tasks that read records, and are not done."""
         self._lost = self._records = 0  # of tasks that are done
         self._running: dict[Key, tuple[int, int, str]] = {}
         """Of tasks that go on, or wait for their turn: records left out, records read, the first failure."""
         self._ended: set[Key] = set()
-        """The tasks with turns that are done."""
+        """The tasks that are done, and wait for their turn."""
+        self._settled: set[Key] = set()
+        """The tasks that are done, as all before them."""
         self._first = ""
 
     def emit(self, event: Event) -> None:
@@ -54,22 +57,20 @@ class ErrorLimit:
 
     def _end(self, key: Key) -> None:
         """Take a task as done, and those that have waited for it."""
-        if key not in self._turns:
-            self._settle(key)
-            return
         self._ended.add(key)
-        for each in self._ended.intersection(self._running):
-            if self._has_turn(each):
-                self._settle(each)
-
-    def _settle(self, key: Key) -> None:
-        lost, records, first = self._running.pop(key)
-        self._lost += lost
-        self._records += records
-        self._first = self._first or first
+        while key in self._ended and self._has_turn(key):
+            lost, records, first = self._running.pop(key)
+            self._lost += lost
+            self._records += records
+            self._first = self._first or first
+            self._ended.remove(key)
+            self._settled.add(key)
+            if key not in self._after:
+                return
+            key = self._after[key]
 
     def _has_turn(self, key: Key) -> bool:
-        return self._ended.issuperset(self._turns.get(key, ()))
+        return key not in self._before or self._before[key] in self._settled
 
     def _judge(self) -> None:
         running = [told for key, told in self._running.items() if self._has_turn(key)]

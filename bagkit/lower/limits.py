@@ -33,18 +33,20 @@ def readers_of(graph: Graph) -> frozenset[Key]:
     return frozenset([task.keys[0] for task in graph.tasks if reads[id(task.work)]])
 
 
-def turns_of(graph: Graph, targets: Iterable[Key]) -> dict[Key, tuple[Key, ...]]:
-    """Return the tasks that read the parts before, for each task below `targets` that reads a part of a file.
+def turns_of(graph: Graph, targets: Iterable[Key]) -> dict[Key, Key]:
+    """Return the task that has its turn just before, for each task below `targets` that has one behind another.
 
-    Keys are the first ones of the tasks, which stand in the graph as their parts in the file.
+    Keys are the first ones of the tasks, which stand in the graph in their order: as their parts in a file, say.
     """
     needed = graph.below(targets)
-    before: dict[Hashable, tuple[Key, ...]] = {}
-    turns: dict[Key, tuple[Key, ...]] = {}
+    last: dict[Hashable, Key] = {}
+    turns: dict[Key, Key] = {}
     for task in graph.tasks:
-        if task.one_of is not None and task.keys[0] in needed:
-            turns[task.keys[0]] = before.get(task.one_of, ())
-            before[task.one_of] = (*turns[task.keys[0]], task.keys[0])
+        key = task.keys[0]
+        if task.one_of is not None and key in needed:
+            if task.one_of in last:
+                turns[key] = last[task.one_of]
+            last[task.one_of] = key
     return turns
 
 

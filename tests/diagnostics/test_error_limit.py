@@ -32,6 +32,14 @@ def limit_of(most: int | str) -> ErrorLimit:
     return ErrorLimit(most, readers_of(graph), turns_of(graph, ["three", "two", "one", "other"]))
 
 
+def test_a_task_knows_the_one_before_it_and_no_others() -> None:
+    tasks = [
+        Task((key,), len, one_of=file) for key, file in zip("abcdef", ("x", "y", "x", None, "x", "y"), strict=True)
+    ]
+    assert turns_of(Graph(tasks), "abcdf") == {"c": "a", "f": "b"}
+    assert turns_of(Graph(tasks), "abdef") == {"e": "a", "f": "b"}
+
+
 @pytest.mark.parametrize("most", [9, "0.5%"])
 def test_a_part_of_a_file_counts_when_the_parts_before_it_are_done(most: int | str) -> None:
     limit = limit_of(most)
