@@ -31,7 +31,7 @@ class RunRecorder:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.runs: deque[RunRecord] = deque(maxlen=MOST_RUNS)
+        self.runs: deque[RunRecord] = deque()
         self.forgotten = 0
         """How many runs there were before those in `runs`."""
         self.samples = Samples()
@@ -52,8 +52,13 @@ class RunRecorder:
         run = RunRecord(next(self._numbers), graph)
         if os.getpid() == self._pid:  # nobody looks at a forked one
             with self.lock:
-                self.forgotten += len(self.runs) == MOST_RUNS
-                self.runs.append(run)
+                if not self.is_closed:
+                    if len(self.runs) == MOST_RUNS:
+                        self.runs.popleft().forget()
+                        self.forgotten += 1
+                    self.runs.append(run)
+                    return run
+        run.forget()
         return run
 
     def count(self) -> None:
@@ -98,3 +103,5 @@ class RunRecorder:
         self._closed.set()
         if os.getpid() == self._pid:
             self.count()
+        for run in tuple(self.runs):
+            run.forget()

@@ -182,6 +182,11 @@ class RunRecord:
         if type(event) is RunFinished:
             self._last = time.time()
 
+    def forget(self) -> None:
+        """Keep no more events: nobody will count them, and a client may go on for days."""
+        self._events = deque(maxlen=0)
+        self._graph = None
+
     @property
     def tasks(self) -> int:
         """How many tasks there are."""

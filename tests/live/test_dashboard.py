@@ -6,6 +6,7 @@ import marshal
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ import pytest
 
 import bagkit as bk
 from bagkit.diagnostics import events
+from bagkit.diagnostics.observer import Observer
 from bagkit.live import server
-from bagkit.live.recorder import RunRecorder
+from bagkit.live.recorder import MOST_RUNS, RunRecorder
 from bagkit.live.sections import sections
 from tests.live.pages import HOSTILE, Page
 from tests.schedulers.works import wait_for
@@ -186,6 +188,32 @@ def test_there_is_one(page: bk.Dashboard) -> None:
     assert repr(page) == "Dashboard(closed)"
     with bk.dashboard() as again, pytest.raises(bk.OptionError, match="close it first"):
         bk.dashboard(again.port % 60000 + 1)
+
+
+class Named:
+    """A key of a task, which nobody holds when its event has gone."""
+
+
+def test_events_of_a_run_that_nobody_counts_any_more_are_not_kept() -> None:
+    def is_kept(run: Observer) -> bool:
+        key = Named()
+        run.emit(events.TaskStarted(key, "call", 0))
+        kept = weakref.ref(key)
+        del key
+        return kept() is not None
+
+    recorder = RunRecorder()
+    try:
+        client = recorder.begin(None)
+        assert is_kept(client)
+        others = [recorder.begin(None) for _ in range(MOST_RUNS)]
+        assert not is_kept(client)
+        assert recorder.forgotten == 1
+        assert is_kept(others[-1])
+    finally:
+        recorder.close()
+    assert not is_kept(others[-1])
+    assert not is_kept(recorder.begin(None))
 
 
 def test_a_hundred_thousand_tasks_are_a_small_page() -> None:
