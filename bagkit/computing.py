@@ -305,8 +305,7 @@ def _values(
     from bagkit.schedulers.protocol import Keeper
     from bagkit.schedulers.registry import get_scheduler
 
-    graph, limits = _limited(graph, targets, options.max_errors)
-    graph = with_retries(graph, options.retries)
+    limited, limits = _limited(graph, targets, options.max_errors)
     scheduler = get_scheduler(
         spec,
         workers=options.workers,
@@ -315,12 +314,13 @@ def _values(
         shared_directory=options.shared_directory,
         read_retries=options.read_retries,
     )
+    guarded = with_retries(limited, options.retries)  # tasks with the same keys
     with ExitStack() as stack:
         told = [*map(stack.enter_context, listeners()), *[recorder.begin(graph) for recorder in recorders()]]
         observer = Observers([*limits, *observers, *told, *_watchers(options, stack)])
         keeps = isinstance(scheduler, Keeper) and scheduler.keeps
         kept = (keep,) if keep and keeps else ()
-        run = stack.enter_context(closing(scheduler.run(graph, targets, observer, *kept)))
+        run = stack.enter_context(closing(scheduler.run(guarded, targets, observer, *kept)))
         yield  # all is ready
         if getattr(scheduler, "name", "") != "sync":  # which needs no more than the next task does
             _await_kept(graph, options, keeps)

@@ -14,13 +14,15 @@ import typing
 from contextlib import suppress
 from typing import Any
 
+from bagkit.user_code.code_parts import annotations_of
+
 
 def resolved(cls: type) -> dict[str, Any]:
     """Return the class's own annotations with what text in them names; nothing where no text names anything.
 
     What names nothing here, or can't cross, stays text.
     """
-    own = _own(cls)
+    own = annotations_of(cls)
     found: dict[str, Any] = {}
     for name, annotation in own.items():
         if _has_text(annotation):
@@ -32,15 +34,6 @@ def resolved(cls: type) -> dict[str, Any]:
         return {}
     texts = {name: getattr(each, "__forward_arg__", each) for name, each in own.items()}
     return {name: found.get(name, each) for name, each in texts.items()}
-
-
-def _own(cls: type) -> dict[str, Any]:
-    if sys.version_info >= (3, 14):  # which makes them when they are asked for
-        import annotationlib
-
-        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
-    found = vars(cls).get("__annotations__")
-    return found if isinstance(found, dict) else {}
 
 
 def _has_text(annotation: Any) -> bool:

@@ -31,8 +31,8 @@ def get(graph: Mapping[Any, Any], keys: Any, scheduler: Any = None, **options: U
         graph: The dict.
         keys: A name, or a list of names and of such lists.
         scheduler: What runs the tasks, as the option `scheduler`. Default: threads.
-        **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
-            `help(bagkit.set_options)` explains each.
+        **options: Options for this run alone, such as `workers=4` or `retries=2`. `help(bagkit.set_options)` explains
+            each.
 
     Returns:
         The value of a name; for a list a tuple of the values.

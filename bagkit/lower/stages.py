@@ -17,7 +17,6 @@ from bagkit.amounts import bytes_text, how_many
 from bagkit.light_classes import dataclass
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.lower.in_turn import needs_of, parts_of, tasks_alone, work_of_one
-from bagkit.lower.retries import Retrying
 from bagkit.ops.elementwise import ParseJson
 from bagkit.plan.kinds import Exchange, MemorySource, SampledExchange, Source
 from bagkit.visible import visible
@@ -248,8 +247,6 @@ class _Reading:
     def steps(self) -> list[StageStep]:
         """Return the steps."""
         work: Any = self._tasks[0].work
-        if isinstance(work, Retrying):
-            work = work.work
         if isinstance(work, Chain):
             self._take(work.step, work.into)
         elif isinstance(work, (Split, WithLast, Write)):

@@ -16,16 +16,16 @@ import pickle
 import secrets
 import sys
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cached_property, partial
 from typing import Any, get_args
 from weakref import WeakKeyDictionary
 
 from bagkit.errors import ask
-from bagkit.plan.kinds import MemorySource
+from bagkit.plan.kinds import MemorySource, Op
 from bagkit.plan.node import Plan, walk
-from bagkit.user_code.code_parts import globals_of, names_of
+from bagkit.user_code.code_parts import annotations_of, globals_of, names_of
 from bagkit.user_code.modules import (
     HEAP,
     found_by_name,
@@ -46,14 +46,18 @@ class Seen(dict[int, tuple[int, Any]]):
         """The ids of the lists, tuples and dicts that are being described: one that is in itself has no digest."""
 
 
-def fingerprint(plan: Plan) -> list[tuple[str, str]]:
-    """Return the label and the digest of each op below and of `plan`, inputs first."""
+def fingerprint(plan: Plan, content: Callable[[Op], Any] | None = None) -> list[tuple[str, str]]:
+    """Return the label and the digest of each op below and of `plan`, inputs first.
+
+    `content` gives what counts of an op; without it that is all.
+    """
     numbers: dict[Plan, int] = {}
     steps = []
     for number, each in enumerate(walk(plan)):
         numbers[each] = number
         below = [numbers[part] for part in each.inputs]
-        steps.append((each.op.label, lasting_digest((type(each.op).__qualname__, each.op, below, each.npartitions))))
+        op = each.op if content is None else content(each.op)
+        steps.append((each.op.label, lasting_digest((type(each.op).__qualname__, op, below, each.npartitions))))
     return steps
 
 
@@ -70,16 +74,12 @@ def process_fingerprint(plan: Plan) -> str:
     Only the first records of data in memory count, because there can be much of it.
     """
     if plan not in _process_fingerprints:
-        numbers: dict[Plan, int] = {}
-        steps = []
-        for number, each in enumerate(walk(plan)):
-            numbers[each] = number
-            op: Any = each.op
-            if isinstance(op, MemorySource):
-                op = [_first_records(piece) for pieces in op.pieces() for piece in pieces]
-            steps.append(lasting_digest((each.op.label, op, [numbers[part] for part in each.inputs], each.npartitions)))
-        _process_fingerprints[plan] = lasting_digest(steps)
+        _process_fingerprints[plan] = lasting_digest(fingerprint(plan, _without_most_records))
     return _process_fingerprints[plan]
+
+
+def _without_most_records(op: Op) -> Any:
+    return [_first_records(piece) for part in op.pieces() for piece in part] if isinstance(op, MemorySource) else op
 
 
 def _first_records(piece: Any) -> Any:
@@ -293,18 +293,20 @@ def _class_parts(cls: type, seen: Seen) -> Iterator[bytes]:
                 found = member.func
             case _:
                 found = member
-        if isinstance(found, types.FunctionType) or not name.startswith("__"):
+        if (isinstance(found, types.FunctionType) and name != _MAKES_ANNOTATIONS) or not name.startswith("__"):
             yield name.encode()
             yield from _named_parts(found, seen)
     for name in _OF_MODELS:
         for value in _each(getattr(cls, name, None)):
             yield from _named_parts(value, seen)
-    for name, annotation in sorted(getattr(cls, "__annotations__", {}).items()):  # what a model asks of a field
+    for name, annotation in sorted(annotations_of(cls).items()):  # what a model asks of a field
         yield f"{name}: {annotation!r}".encode()
         for inner in _classes_in(annotation):
             yield from _parts(inner, seen)
 
 
+_MAKES_ANNOTATIONS = "__annotate_func__"
+"""From Python 3.14 on; it has closed over all that is in the class. What it makes is looked at."""
 _OF_MODELS = (
     "__total__", "__required_keys__", "__struct_defaults__", "__struct_encode_fields__", "__struct_config__",
     "__pydantic_fields__",

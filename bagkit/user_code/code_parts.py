@@ -1,4 +1,4 @@
-"""What code names, looks up, and has in it, and what a function has closed over.
+"""What code names, looks up, and has in it, what a function has closed over, and the annotations of a class.
 
 Imported in each run, so light.
 """
@@ -6,6 +6,7 @@ Imported in each run, so light.
 from __future__ import annotations
 
 import functools
+import sys
 import types
 
 TYPE_CHECKING = False  # importing it would import typing
@@ -40,6 +41,16 @@ def held_by(function: types.FunctionType) -> list[Any]:
     """Return what a function has closed over, and its defaults."""
     cells = map(content_of, function.__closure__ or ())
     return [*cells, *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+
+
+def annotations_of(cls: type) -> dict[str, Any]:
+    """Return the class's own annotations; in them what names nothing here is a ForwardRef."""
+    if sys.version_info >= (3, 14):  # which makes them when they are asked for
+        import annotationlib
+
+        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
+    found = vars(cls).get("__annotations__")
+    return found if isinstance(found, dict) else {}
 
 
 def content_of(cell: types.CellType) -> Any:

@@ -265,3 +265,19 @@ def test_it_ends_with_the_process_and_no_child_has_it() -> None:
     port = int(run_program(program))
     with pytest.raises(ConnectionRefusedError):
         http.client.HTTPConnection("127.0.0.1", port).connect()
+
+
+def test_the_stages_of_a_run_are_the_same_whatever_guards_its_tasks() -> None:
+    bag = bk.from_sequence(['{"a": 1}'] * 600, npartitions=300).map(json.loads).pluck("a").distinct(npartitions=300)
+    kinds: list[dict[str, Any]] = [{}, {"retries": 1}, {"max_errors": 5}, {"retries": 1, "max_errors": 5}]
+    recorder = RunRecorder()
+    try:
+        for options in kinds:
+            assert bag.sum().compute(scheduler="sync", **options) == 1
+        recorder.count()
+        found = [[(stage.text, stage.needs) for stage in run.stages] for run in recorder.runs]
+    finally:
+        recorder.close()
+    assert len(found) == len(kinds)
+    assert "combine sum of stage" in found[0][-1][0]
+    assert found == found[:1] * len(kinds)

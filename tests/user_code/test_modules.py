@@ -367,6 +367,16 @@ def test_resume_sees_methods_of_a_metaclass(write: Any) -> None:
     assert len(digests) == 2
 
 
+@pytest.mark.parametrize("decorator", ["", "@dataclasses.dataclass", "@dataclasses.dataclass(slots=True)"])
+def test_resume_knows_classes_with_annotations_of_what_only_type_checkers_see(write: Any, decorator: str) -> None:
+    from bagkit.plan.fingerprint import lasting_digest
+
+    missing = "Missing" if sys.version_info >= (3, 14) else "'Missing'"  # older versions look it up at once
+    text = f"import dataclasses\n{decorator}\nclass A:\n    x: {missing}\n    y: {{}}"
+    digests = {lasting_digest(write("crossing_annotated", text.format(word)).A) for word in ("int", "str", "int")}
+    assert len(digests) == 2
+
+
 # Modules that were edited and not reloaded
 
 EDITED = """
