@@ -37,7 +37,7 @@ from bagkit.user_code.code_parts import codes_in, names_of
 from bagkit.user_code.inner_imports import Import
 from bagkit.user_code.instructions import names_in
 from bagkit.user_code.main_module import MAIN
-from bagkit.user_code.modules import CACHED, HEAP, found_by_name, imports_by, is_left_behind
+from bagkit.user_code.modules import CACHED, IMMUTABLE, found_by_name, imports_by, is_left_behind
 
 if TYPE_CHECKING:
     from bagkit.crossing.class_numbers import Moments
@@ -166,7 +166,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         reduced = _dynamic_class_reduce(cls) if self._is_by_value(cls) else super().reducer_override(cls)
         if reduced is NotImplemented or len(reduced) != 6:
             return reduced
-        if not cls.__flags__ & HEAP:  # in whose place stands another: it is found where that is not put yet
+        if cls.__flags__ & IMMUTABLE:  # in whose place stands another: it is found where that is not put yet
             return original, (cls.__module__, cls.__qualname__)
         if type(cls).__module__ == "msgspec._core":
             number, moment = number_of(cls, self._moments)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bagkit.crossing.class_numbers import is_pythons
-from bagkit.user_code.modules import HEAP
+from bagkit.user_code.modules import IMMUTABLE
 
 Data = tuple[tuple[Any, ...], list[Any], list[tuple[Any, Any]]]
 """What a value of one of Python's own types is made of: arguments; what is in a list; keys and values of a dict."""
@@ -91,7 +91,7 @@ def _stand_ins(new_member: Any) -> Iterator[tuple[str, Any]]:
 
 def _native_type(cls: Any) -> Any:
     """Return the type that lays out the members: one of Python's own, `object` where there is no other."""
-    return next(each for each in cls._member_type_.__mro__ if each.__flags__ & HEAP == 0)
+    return next(each for each in cls._member_type_.__mro__ if each.__flags__ & IMMUTABLE)
 
 
 def _data(native: Any, member: Any) -> Data:

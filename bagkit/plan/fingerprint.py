@@ -27,7 +27,7 @@ from bagkit.plan.kinds import MemorySource, Op
 from bagkit.plan.node import Plan, walk
 from bagkit.user_code.code_parts import annotations_of, globals_of, names_of
 from bagkit.user_code.modules import (
-    HEAP,
+    IMMUTABLE,
     found_by_name,
     imported,
     imports_by,
@@ -277,7 +277,7 @@ def _class_parts(cls: type, seen: Seen) -> Iterator[bytes]:
     """Yield the name of a class, and where it is the user's its bases, its methods and the values in it."""
     yield _name_of(cls)
     # What makes classes names a module of the standard library where it can't see who asks: make_dataclass on 3.11.
-    made = "<" not in cls.__qualname__ and cls.__flags__ & HEAP and found_by_name(cls) is None
+    made = "<" not in cls.__qualname__ and not cls.__flags__ & IMMUTABLE and found_by_name(cls) is None
     if not (made or is_users(cls.__module__)):
         return
     yield from _parts(cls.__bases__, seen)

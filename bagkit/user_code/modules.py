@@ -31,8 +31,11 @@ from bagkit.visible import ask
 CACHED: Any = type(functools.cache(abs))
 """What functools.cache and lru_cache make."""
 
-HEAP = 1 << 9
-"""Py_TPFLAGS_HEAPTYPE: the flag of classes that were made while running, not compiled into Python or an extension."""
+IMMUTABLE = 1 << 8
+"""Py_TPFLAGS_IMMUTABLETYPE: the flag of classes that are compiled into Python or an extension, not made while running.
+
+Nor does the flag of those on the heap say that: with each Python more of the compiled ones are there.
+"""
 
 DEPTH = 4
 """How many decorators on top of each other are looked through."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from bagkit.user_code.code_parts import codes_in, held_by
 from bagkit.user_code.instructions import instructions_of
-from bagkit.user_code.modules import CACHED, HEAP
+from bagkit.user_code.modules import CACHED, IMMUTABLE
 
 _MODULES = frozenset(
     ("math", "re", "json", "datetime", "string", "unicodedata", "hashlib", "base64", "html", "textwrap", "statistics",
@@ -143,7 +143,7 @@ class _Look:
 def _is_known_type(kind: type) -> bool:
     """Return whether making an object of a type, or having one, changes nothing."""
     if kind.__module__ == "builtins":
-        return not kind.__flags__ & HEAP  # else the user's, made by exec
+        return bool(kind.__flags__ & IMMUTABLE)  # else the user's, made by exec
     return _is_known(kind.__module__, kind.__qualname__)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import builtins
 import dataclasses
 import sys
@@ -34,7 +35,7 @@ def through(function: Callable[..., Any], *records: Any, npartitions: int = 2) -
 # Classes of the program's own module
 
 CLASSES = """
-    import abc, collections, dataclasses, enum, functools, typing, weakref
+    import abc, collections, dataclasses, decimal, enum, functools, typing, weakref
     from typing import ClassVar
     import msgspec
 
@@ -117,6 +118,9 @@ CLASSES = """
 
     class Last(collections.deque, enum.Enum):
         TWO = [1, 2], 2
+
+    class Rate(decimal.Decimal, enum.Enum):
+        HALF = "0.50"
 
     class Slot(Slotted, enum.Enum):
         ONE = 1, "one"
@@ -218,6 +222,7 @@ def program() -> types.SimpleNamespace:
         ("enum of lists", lambda p: lambda x: ([*p.Row.FIRST, x], p.Row.FIRST.value)),
         ("enum of sets", lambda p: lambda x: sorted(p.Letters.VOWELS)),
         ("enum of deques", lambda p: lambda x: (list(p.Last.TWO), p.Last.TWO.maxlen)),
+        ("enum of decimals", lambda p: lambda x: (str(p.Rate.HALF * x), p.Rate.HALF.value)),
         ("enum of a class with slots", lambda p: lambda x: (p.Slot.ONE.a, p.Slot.ONE.b)),
         ("enum of functions", lambda p: lambda x: (p.Operation.ADD(x, 1), p.Operation.KEPT)),
         ("named tuple", lambda p: p.Named),
@@ -236,6 +241,20 @@ def program() -> types.SimpleNamespace:
 def test_what_a_program_defines_crosses(program: types.SimpleNamespace, name: str, function: Any) -> None:
     p = types.SimpleNamespace(**vars(program))
     assert through(function(p), 1, 2) == list(map(function(p), [1, 2]))
+
+
+def test_a_class_of_c_is_found_by_its_name_where_a_class_of_the_program_stands_in_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those on the heap, as array and from 3.12 on deque, were taken for classes that were made while running."""
+    program = main_program("""
+        import array
+        class Longer(array.array):
+            def __len__(self): return super().__len__() + 1
+        def length(x): return len(array.array("i", [x]))
+    """)
+    monkeypatch.setattr(array, "array", program["Longer"])
+    assert through(program["length"], 1, 4) == [2, 2]
 
 
 def test_members_of_an_enum_come_back_as_the_callers(program: types.SimpleNamespace) -> None:
