@@ -76,10 +76,11 @@ class NotStored(Exception):
 class Output:
     """The values that one attempt of a task gives; mutable, owned by that attempt.
 
-    `budget` bytes stay in memory, what comes after goes to the file `name` in `directory()`.
+    `budget` bytes stay in memory, what comes after goes to the file `name` in `directory()`. Whether values are plain
+    data is only known if that is `watched`.
     """
 
-    def __init__(self, budget: int, directory: Callable[[], str], name: str) -> None:
+    def __init__(self, budget: int, directory: Callable[[], str], name: str, *, watched: bool = False) -> None:
         self._pid = os.getpid()
         self._budget = budget
         self._directory = directory
@@ -90,9 +91,7 @@ class Output:
         self._chunk_bytes = 0
         self._error: OSError | None = None
         self._spilled = False
-        self._watched = False
-        self.plain = True
-        """Whether what was stored last is plain data, if that is watched."""
+        self._watched = self._plain = watched
 
     @property
     def _file(self) -> FrameFile:
@@ -103,9 +102,8 @@ class Output:
     def _new_path(self) -> str:
         return os.path.join(self._directory(), self._name)
 
-    def store(self, value: Any, *, watched: bool = False) -> Stored:
+    def store(self, value: Any) -> Stored:
         """Pickle `value`; an error of its pickling is a NotPicklableError, one of making its batches goes through."""
-        self._watched = self.plain = watched
         if type(value) in NUMBERS or (type(value) in TEXTS and len(value) <= SHORT):
             data = _pickle.dumps(value, PROTOCOL)
             if len(data) <= self._budget and os.getpid() == self._pid:
@@ -121,33 +119,28 @@ class Output:
             value.drain()
         return self._of_kind(ONE, [self._part(value, None)])
 
-    def store_all(self, values: Any) -> list[Stored]:
-        """Pickle the values of a task: of those that it gives by turns each batch as it comes."""
-        return [stored for stored, _ in self.store_all_watched(values, watched=False)]
+    def store_all(self, values: Any) -> list[tuple[Stored, bool]]:
+        """Pickle the values of a task, and return with each whether it is plain data.
 
-    def store_all_watched(self, values: Any, *, watched: bool = True) -> list[tuple[Stored, bool]]:
-        """Pickle the values of a task; return with each whether it is plain data, as far as that is watched."""
+        Of values that come by turns each batch is stored as it comes; they are plain if all batches are.
+        """
         batches = sys.modules.get("bagkit.flow.batches")
         if batches is None or not isinstance(values, batches.InTurns):
-            return [(self.store(value, watched=watched), self.plain) for value in values]
-        plain = watched
-
-        def part(batch: list[Any], number: int) -> Part:
-            nonlocal plain
-            self._watched = watched
-            made = self._part(batch, ("batch", number))
-            plain = plain and self.plain
-            return made
+            return list(map(self._store_watched, values))
+        self._plain = self._watched
 
         def single(value: Any) -> Stored:
-            nonlocal plain
-            made = self.store(value, watched=watched)
-            plain = plain and (self.plain or made[0] != BATCHES)
+            plain, made = self._plain, self.store(value)
+            if made[0] != BATCHES:
+                self._plain = plain
             return made
 
-        self.plain = watched
-        stored = values.stored(part, self._batched, single)
-        return [(one, plain and one[0] == BATCHES) for one in stored]
+        stored = values.stored(lambda batch, number: self._part(batch, ("batch", number)), self._batched, single)
+        return [(one, self._plain and one[0] == BATCHES) for one in stored]
+
+    def _store_watched(self, value: Any) -> tuple[Stored, bool]:
+        self._plain = self._watched
+        return self.store(value), self._plain
 
     def _batched(self, parts: list[Part]) -> Stored:
         return self._of_kind(BATCHES, parts)
@@ -189,7 +182,7 @@ class Output:
 
     def _part(self, value: Any, where: tuple[str, int] | None) -> Part:
         try:
-            self.plain = pickle_into(self, value, watched=self._watched) and self.plain
+            self._plain = pickle_into(self, value, watched=self._watched) and self._plain
         except NotStored:
             raise self._not_stored() from None
         except Exception as error:

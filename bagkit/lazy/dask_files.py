@@ -106,7 +106,7 @@ class Leaving:
         budget = sys.maxsize if self.directory is None else INLINE_BYTES_LATER
         output = values.Output(budget, self._path, uuid.uuid4().hex)
         try:
-            stored = output.store_all(made)
+            stored = [each for each, _ in output.store_all(made)]
             output.close()
         except BaseException:
             output.remove()

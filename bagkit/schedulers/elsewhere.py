@@ -16,7 +16,6 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from bagkit.crossing.generators import seed_generators
@@ -64,7 +63,7 @@ def run_pickled(
         return ()
     report = Report()
     start = time.time()
-    output = _output(files)
+    output = _output(files, watched)
     if files is not None:
         report.directory, report.dumps = (lambda: files[0]), dumps_records
     failures: Stored | None = None
@@ -81,7 +80,7 @@ def run_pickled(
             report,
             width,
             task_name(label, place),
-            partial(output.store_all_watched, watched=watched),
+            output.store_all,
         )
         failures = output.store(list(map(pack_failure, report.failures)))
         outputs = output.store(report.outputs)
@@ -119,13 +118,13 @@ def run_several(
     return results
 
 
-def _output(files: Files | None) -> Output:
+def _output(files: Files | None, watched: bool) -> Output:
     """Return what takes the values of a task: in memory, where nobody knows which directories the other side sees."""
     if files is None:
-        return Output(sys.maxsize, lambda: os.devnull, "")
+        return Output(sys.maxsize, lambda: os.devnull, "", watched=watched)
     directory, budget = files
     # A task that is run again, since its worker died or was taken for dead, must not write to the same file.
-    return Output(budget, lambda: directory, uuid.uuid4().hex)
+    return Output(budget, lambda: directory, uuid.uuid4().hex, watched=watched)
 
 
 def unpickled(key: tuple[str, int], data: bytes | str | Callable[[], bytes] | None) -> Work:

@@ -344,10 +344,10 @@ class Worker:
 
     def _run(self, task: transport.TaskMessage) -> None:
         """Run `task` and send what came of it: values or an error."""
-        number, _, attempt, _, budget, *_ = task
+        number, _, attempt, _, budget, _, _, names, _ = task
         self._current = number
         self.has_run, self._is_idle = True, False
-        output = Output(budget, self._ask_directory, f"{number}-{attempt}")
+        output = Output(budget, self._ask_directory, f"{number}-{attempt}", watched=bool(names))
         try:
             reply = self._values(task, output)
             kind = transport.DONE
@@ -386,7 +386,9 @@ class Worker:
         if os.getpid() != self._pid:
             os._exit(0)
         made = (value,) if keys == 1 else self._several(value, keys)
-        return self._kept(made, output, names, room) if names else (tuple(output.store_all(made)), ())
+        if names:
+            return self._kept(made, output, names, room)
+        return tuple([stored for stored, _ in output.store_all(made)]), ()
 
     @staticmethod
     def _kept(
@@ -397,7 +399,7 @@ class Worker:
 
         values: list[Stored] = []
         kept: list[int] = []
-        for (stored, plain), name in zip(output.store_all_watched(made), names, strict=True):
+        for (stored, plain), name in zip(output.store_all(made), names, strict=True):
             values.append(stored)
             kept.append(residents.keep(name, stored, room - sum(kept)) if plain and name else 0)
         return tuple(values), tuple(kept)

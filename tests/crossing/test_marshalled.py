@@ -63,8 +63,8 @@ def test_whole_records_and_values(tmp_path: Path) -> None:
 @each_case("budget", [0, 1 << 20])
 def test_in_messages_and_files(tmp_path: Path, budget: int) -> None:
     batches = [list(map(json.loads, good_lines())), [], [{"a": n} for n in range(5000)]]
-    output = Output(budget, lambda: str(tmp_path), "out")
-    (stored, plain), *_ = output.store_all_watched((Batches(batches, parsed=True),))
+    output = Output(budget, lambda: str(tmp_path), "out", watched=True)
+    (stored, plain), *_ = output.store_all((Batches(batches, parsed=True),))
     output.close()
     assert plain
     assert repr(list(load(stored))) == repr(batches)
