@@ -21,7 +21,7 @@ LOCAL_HEADER: Final = struct.Struct("<5H3I2H")
 _FOLLOWS: Final = (_LOCAL, _CENTRAL, b"PK\x06\x06", _END)
 _DESCRIPTORS: Final = (16, 24, 12, 20)
 """Bytes of what may stand behind a file: with a signature or without, sizes of four bytes or of eight."""
-_ENCRYPTED, _SIZES_LATER = 1, 8
+ENCRYPTED, SIZES_LATER = 1, 8
 _STORED = 0
 _FULL: Final = 0xFFFFFFFF
 
@@ -75,14 +75,14 @@ def unzip(read: Callable[[int], bytes], size: int, decompressors: dict[int, Call
                     f"it is an archive of several files: {found[0]!r}, {name!r}; expected one; "
                     "hint: save it on this machine"
                 )
-        if flags & _ENCRYPTED:
+        if flags & ENCRYPTED:
             raise DamagedError(f"{name!r} in it is encrypted")
         seen = 0
         for part in _content(source, name, method, packed if packed != _FULL else long_size(extra), flags, size,
                              decompressors):  # fmt: skip
             seen = crc32(part, seen)
             yield part
-        if flags & _SIZES_LATER:
+        if flags & SIZES_LATER:
             checksum = _descriptor(source, checksum)
         if seen != checksum:
             raise DamagedError(f"its zip data is damaged (the checksum of {name!r} is wrong)")
@@ -124,7 +124,7 @@ def _content(
     decompressors: dict[int, Callable[[], Any]],
 ) -> Iterator[bytes]:  # fmt: skip
     if method == _STORED:
-        if flags & _SIZES_LATER and not packed and not name.endswith("/"):
+        if flags & SIZES_LATER and not packed and not name.endswith("/"):
             raise DamagedError(f"{name!r} in it is stored without its size; hint: pack it again")
         while packed:
             source.peek(1)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib import import_module
 from typing import Any, Final
 
@@ -28,10 +29,6 @@ from bagkit.light_classes import dataclass
 
 class DamagedError(Exception):
     """Compressed data can't be inflated to its end; `__cause__` is the decompressor's own error, if it has one."""
-
-
-def _gzip() -> Any:
-    return _inflater("DECOMP_GZIP", 31)
 
 
 def _bz2() -> Any:
@@ -64,10 +61,6 @@ def _zstd() -> Any:
 
 def _lz4() -> Any:
     return import_extra("lz4.frame", "lz4", "to read .lz4 files").LZ4FrameDecompressor()
-
-
-def _raw_deflate() -> Any:
-    return _inflater("DECOMP_DEFLATE", -15)
 
 
 def _inflater(flag: str, window: int) -> Any:
@@ -106,7 +99,7 @@ class Codec:
 
 
 CODECS: Final = (
-    Codec("gzip", (".gz",), rb"\x1f\x8b", _gzip),
+    Codec("gzip", (".gz",), rb"\x1f\x8b", partial(_inflater, "DECOMP_GZIP", 31)),
     Codec("bz2", (".bz2",), rb"BZh[1-9](1AY&SY|\x17rE8P\x90)", _bz2),
     Codec("xz", (".xz", ".lzma"), rb"\xfd7zXZ\0|\x5d\0\0", _xz),
     Codec("zstd", (".zst", ".zstd"), rb"(?s)\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18", _zstd),
@@ -114,7 +107,10 @@ CODECS: Final = (
 )
 
 _WRITTEN: Final = ("gzip", "bz2", "xz", "zstd")
-ZIP_METHODS: Final[dict[int, Callable[[], Any]]] = {8: _raw_deflate, 12: _bz2, 93: _zstd}
+ZIP_METHODS: Final[dict[int, Callable[[], Any]]] = {
+    8: partial(_inflater, "DECOMP_DEFLATE", -15), 12: _bz2, 93: _zstd,
+}  # fmt: skip
+"""What unpacks a file in a zip archive, by the number that the archive has for how it is packed."""
 
 SURE_SIGNS: Final = {
     "gzip": rb"\x1f\x8b\x08",

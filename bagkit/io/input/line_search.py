@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any, Final
 
 from bagkit.flow.blocks import Origin, Place
@@ -129,17 +130,17 @@ class LineNumbers:
         self._count: int | None = None
         """How many there are before `_offset`, once somebody has asked."""
 
-    def at(self, offset: int) -> LinesUpTo:
+    def at(self, offset: int) -> Callable[[], int | None]:
         """Return what counts the lines before the block that begins at `offset`, the last one that was read."""
-        self._offset = offset
-        return LinesUpTo(self, offset, self._count)
+        self._offset, known = offset, self._count
+        return cache(partial(self._before, offset)) if known is None else lambda: known
 
     def passed(self, lines: Sequence[Any] | bytes) -> None:
         """Take note of the lines of the last block: these, or all in its bytes."""
         if self._count is not None:
             self._count += len(lines) if not isinstance(lines, bytes) else _count(lines)
 
-    def before(self, offset: int) -> int | None:
+    def _before(self, offset: int) -> int | None:
         """Return how many lines there are before `offset`; None if the file is no longer what it was."""
         if self._count is None:
             self._count = self._count_before(self._offset)
@@ -148,21 +149,6 @@ class LineNumbers:
 
 def _count(data: bytes) -> int:
     return data.count(b"\n") + (not data.endswith(b"\n"))
-
-
-@dataclass(slots=True)
-class LinesUpTo:
-    """How many lines of a file there are before a block."""
-
-    numbers: LineNumbers
-    offset: int
-    known: int | None
-
-    def count(self) -> int | None:
-        """Return how many there are; None if the file is no longer what it was."""
-        if self.known is None:
-            self.known = self.numbers.before(self.offset)
-        return self.known
 
 
 @dataclass(frozen=True, slots=True)

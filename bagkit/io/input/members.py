@@ -8,12 +8,12 @@ which reads from beginning to end and says what is wrong.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from bagkit.errors import NoFilesError, SourceError
 from bagkit.exchange.checksum import crc32
-from bagkit.io.input.again import Attempts
-from bagkit.io.input.archives import LOCAL_HEADER, content, long_size
+from bagkit.io.input.archives import ENCRYPTED, LOCAL_HEADER, SIZES_LATER, content, long_size
 from bagkit.io.input.codecs import ZIP_METHODS, DamagedError
 from bagkit.io.input.files import FileInfo, InputFile, open_file, read_fully
 from bagkit.io.input.inflating import inflate
@@ -23,7 +23,7 @@ from bagkit.light_classes import dataclass
 if TYPE_CHECKING:
     import zipfile
 
-_ENCRYPTED, _SIZES_LATER, _UTF8 = 1, 8, 1 << 11
+_UTF8: Final = 1 << 11
 _UNKNOWN: Final = -1
 
 
@@ -118,7 +118,7 @@ def _found(file: Any, size: int | None) -> list[Member]:
                 break
             _, flags, method, _, _, checksum, packed, unpacked, length, extra_length = LOCAL_HEADER.unpack(head[4:])
             name, extra = file.read(length), file.read(extra_length)
-            later = bool(flags & _SIZES_LATER)
+            later = bool(flags & SIZES_LATER)
             if packed == 0xFFFFFFFF:
                 packed, unpacked = long_size(extra), _UNKNOWN
             text = name.decode("utf-8" if flags & _UTF8 or _is_utf8(name) else "cp437", "replace")
@@ -136,8 +136,7 @@ def _found(file: Any, size: int | None) -> list[Member]:
     found = [member for member in found if not member.name.endswith("/")]
     if not found:
         return []
-    last = found[-1]
-    return [*found[:-1], Member(last.name, last.offset, last.packed, last.size, last.checksum, is_last=True)]
+    return [*found[:-1], replace(found[-1], is_last=True)]
 
 
 def _is_utf8(name: bytes) -> bool:
@@ -165,11 +164,6 @@ class MemberFile:
         """How many bytes were read."""
         return self.position
 
-    @property
-    def attempts(self) -> Attempts:
-        """What says how often reads of the archive are tried again."""
-        return self._file.attempts
-
     def check(self) -> None:
         """Raise InputChangedError if the archive is not what it was when the plan was made."""
         self._file.check()
@@ -186,7 +180,7 @@ class MemberFile:
             raise DamagedError("its zip data is damaged (it is not where the archive says that it is)")
         _, flags, method, *_, length, extra_length = LOCAL_HEADER.unpack(head[4:])
         self._exactly(length + extra_length)
-        if flags & _ENCRYPTED:
+        if flags & ENCRYPTED:
             raise DamagedError("it is encrypted; hint: unpack the archive first")
         self._left = member.packed
         self.position = seen = count = 0

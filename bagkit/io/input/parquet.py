@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final
 from bagkit.errors import BagkitError, CorruptInputError, PlanError, SourceError
 from bagkit.flow.blocks import Block, NumberedOrigin
 from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions
-from bagkit.io.input.files import open_file
+from bagkit.io.input.files import InputFile, open_file
 from bagkit.io.input.paths import is_url, named
 from bagkit.lazily import import_extra
 from bagkit.light_classes import dataclass
@@ -76,6 +76,7 @@ def _read(source: ReadParquet, reader: PieceReader) -> Iterator[Block]:
         with ExitStack() as stack:
             path: Any = piece.path
             if is_url(path):
+                assert isinstance(reader.file, InputFile)  # files in archives are refused
                 path = open_file(piece.info, source.files.storage_options, reader.file.attempts)
                 stack.callback(path.close)
             parquet = import_extra("pyarrow.parquet", "arrow", "for read_parquet")

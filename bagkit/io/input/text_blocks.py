@@ -16,7 +16,7 @@ from bagkit.io.input.codecs import DamagedError
 from bagkit.io.input.encodings import Encoding
 from bagkit.io.input.file_source import FilePiece, Files, PieceReader, chunks_of
 from bagkit.io.input.files import InputFile
-from bagkit.io.input.line_search import LineNumbers, LineSearch, LinesUpTo, SearchedOrigin, decoded
+from bagkit.io.input.line_search import LineNumbers, LineSearch, SearchedOrigin, decoded
 from bagkit.io.input.lines import BOM, DelimiterEnds, Ends, UniversalEnds
 from bagkit.io.input.long_lines import DecodingBuffer, Gathering, LineLimit, LongLine, TextBuffer, TooLong
 from bagkit.io.input.members import MemberFile
@@ -68,7 +68,7 @@ def _read_cut(form: LineFormat, ends: Ends[bytes], reader: PieceReader, raw: boo
         size, kept, data = _measured(ends, block)
         reader.unpacked += size
         given = records if raw and parse is None else ()
-        origin = LineOrigin(form, piece, before, ends, offset, reader.count, kept, given, before.border)
+        origin = LineOrigin(form, piece, before.count, ends, offset, reader.count, kept, given, before.border)
         upto = None if compressed else offset + size
         yield reader.block(origin, records, upto, parse=parse, data=data if raw else None)
 
@@ -246,11 +246,12 @@ class LineOrigin:
 
     format: LineFormat
     piece: FilePiece
-    before_piece: LinesBefore | LinesUpTo
+    lines_before: Callable[[], int | None]
+    """Gives how many lines of the file there were before the first of the lines that are counted in `before`."""
     ends: Ends[bytes]
     offset: int
     before: int
-    """How many lines of the piece there were before."""
+    """How many lines there were between that and these."""
     data: bytes | None
     """None for a long line, which is the record."""
     given: Sequence[Any] = field(default=(), repr=False, compare=False)
@@ -346,7 +347,7 @@ class LineOrigin:
         return len(found) == len(lines.decode_lines(data, self.ends, encoding.name_at(1), encoding.errors))
 
     def _line(self, index: int) -> int | None:
-        before = self.before_piece.count()
+        before = self.lines_before()
         return None if before is None else before + self.before + index + 1
 
 
