@@ -68,10 +68,11 @@ def _read(source: ReadDocuments, reader: PieceReader, raw: bool) -> Iterator[Blo
         line, column = _line_of(source, piece, error.offset)
         below = f", below {path!r}" if path else ""
         raise DamagedError(f"it is not JSON{below}, at line {line}, column {column}: {error.message}") from error
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:  # not of bytes for all encodings: nor is a missing mark before Python 3.13
+        words = other_encoding(error, first=not reader.count) if isinstance(error, UnicodeDecodeError) else None
         raise SourceError(
             f"{named(piece.path)}: after {reader.count} documents it does not decode as {source.encoding.name}: "
-            f"{error}; {other_encoding(error, first=not reader.count) or 'hint: encoding=...'}"
+            f"{error}; {words or 'hint: encoding=...'}"
         ) from error
 
 

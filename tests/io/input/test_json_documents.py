@@ -86,6 +86,10 @@ def test_odd_values_and_encodings_are_as_json_loads_has_them(tmp_path: Path, opt
         found = bk.read_json(path, lines=False, path="é", encoding=encoding).compute(**options)
         assert repr(found) == expected
     path.write_bytes(ODD.encode("utf-16"))
+    for encoding in ("utf-16", "punycode"):  # whose errors are not all UnicodeDecodeErrors
+        (path.parent / "plain.json").write_bytes(b'{\n"n": 1}\n')
+        with pytest.raises(SourceError, match=rf"plain\.json: after 0 documents it does not decode as {encoding}: "):
+            bk.read_json(path.parent / "plain.json", lines=False, encoding=encoding).compute(scheduler="sync")
     with pytest.raises(SourceError, match="begins as utf-16 text; hint: encoding='utf-16'"):
         bk.read_json(path, lines=False).compute(**options)
 
