@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any, Final
 
 from bagkit.exchange.checksum import crc32
-from bagkit.io.input.codecs import FINE, DamagedError, decompressed
+from bagkit.io.input.codecs import DamagedError, unpacked
 
 _READ: Final = 1 << 17
 _LOCAL, _CENTRAL, _END, _DESCRIPTOR = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"PK\x07\x08"
@@ -103,20 +103,7 @@ def content(
         return b""
     if method not in decompressors:
         raise DamagedError(f"it is packed by the method {method}, which is not read; hint: pack it again")
-    decompressor, step = decompressors[method](), FINE if to_the_byte else size
-    while not decompressor.eof:
-        data = b""
-        if decompressor.needs_input:
-            data = read(_READ)
-            if not data:
-                raise DamagedError("its zip data is cut off") from EOFError("no end of the archive")
-        part, error = decompressed(decompressor, data, size, step)
-        if part:
-            yield part
-        if error is not None:
-            raise DamagedError(f"its zip data is damaged ({error})") from error
-    rest: bytes = decompressor.unused_data
-    return rest
+    return (yield from unpacked(decompressors[method](), b"", lambda: read(_READ), size, to_the_byte, "zip"))
 
 
 def _content(

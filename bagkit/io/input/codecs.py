@@ -15,7 +15,7 @@ The first four are written too.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from functools import partial
 from importlib import import_module
 from typing import Any, Final
@@ -205,7 +205,28 @@ FINE: Final = 256
 """Bytes that a decompressor is asked for where all is wanted that it can give before it fails."""
 
 
-def decompressed(decompressor: Any, data: bytes, size: int, step: int) -> tuple[bytes, Exception | None]:
+def unpacked(
+    decompressor: Any, data: bytes, read: Callable[[], bytes], size: int, to_the_byte: bool, name: str
+) -> Generator[bytes, None, bytes]:
+    """Yield what `data`, and more that is read, says up to the end that it has itself; return what is behind that.
+
+    Raises DamagedError, about data of the compression `name`, where it has no such end.
+    """
+    while not decompressor.eof:
+        if not data and decompressor.needs_input:
+            data = read()
+            if not data:
+                raise DamagedError(f"its {name} data is cut off") from EOFError("no end of the compressed data")
+        part, error = _decompressed(decompressor, data, size, FINE if to_the_byte else size)
+        if part:
+            yield part
+        if error is not None:
+            raise DamagedError(f"its {name} data is damaged ({error})") from error
+        data = b""
+    return decompressor.unused_data or b""
+
+
+def _decompressed(decompressor: Any, data: bytes, size: int, step: int) -> tuple[bytes, Exception | None]:
     """Return what `data` says, at most `size` bytes, asked for in parts of `step`; and the error that ended it."""
     parts: list[bytes] = []
     try:

@@ -13,14 +13,13 @@ from typing import Final
 from bagkit.io.input.archives import unsnap, unzip
 from bagkit.io.input.codecs import (
     BY_NAME,
-    FINE,
     MAGIC_BYTES,
     ZIP_METHODS,
     Codec,
     DamagedError,
-    decompressed,
     recognise,
     snappy_uncompress,
+    unpacked,
 )
 
 STEP: Final = 1 << 17
@@ -45,32 +44,22 @@ def inflate(
         yield from unzip(read, size, ZIP_METHODS) if name == "zip" else unsnap(read, snappy_uncompress())
         return
     codec = BY_NAME[name]
-    data, member = _past_padding(read, b"", 0), 0
+    is_first = True
+    data = _past_padding(read, b"", is_first)
     while data:
         if not re.match(codec.magic, data):
-            raise DamagedError(_not_a_member(codec, data, member))
+            raise DamagedError(_not_a_member(codec, data, is_first))
         if at_member is not None:
             at_member(len(data))
-        decompressor = codec.decompressor()
-        while not decompressor.eof:
-            part, error = decompressed(decompressor, data, size, FINE if to_the_byte else size)
-            if part:
-                yield part
-            if error is not None:
-                raise DamagedError(f"its {name} data is damaged ({error})") from error
-            data = b""
-            if decompressor.needs_input and not decompressor.eof:
-                data = read(STEP)
-                if not data:
-                    raise DamagedError(f"its {name} data is cut off") from EOFError("no end-of-stream marker")
-        member += 1
-        data = _past_padding(read, decompressor.unused_data or b"", member)
+        behind = yield from unpacked(codec.decompressor(), data, lambda: read(STEP), size, to_the_byte, name)
+        is_first = False
+        data = _past_padding(read, behind, is_first)
 
 
-def _past_padding(read: Callable[[int], bytes], data: bytes, member: int) -> bytes:
+def _past_padding(read: Callable[[int], bytes], data: bytes, is_first: bool) -> bytes:
     """Return the beginning of the next member: long enough to know one by, if the file is; empty at the file's end."""
     while True:
-        if member:
+        if not is_first:
             data = data.lstrip(b"\0")
         if len(data) >= MAGIC_BYTES:
             return data
@@ -80,8 +69,8 @@ def _past_padding(read: Callable[[int], bytes], data: bytes, member: int) -> byt
         data += more
 
 
-def _not_a_member(codec: Codec, data: bytes, member: int) -> str:
-    if member:
+def _not_a_member(codec: Codec, data: bytes, is_first: bool) -> str:
+    if not is_first:
         return f"something that is not {codec.name} data follows its {codec.name} data: {data[:16]!r}"
     other = recognise(data)
     if other is not None:
