@@ -27,6 +27,7 @@ _EXPLAINED: Final = 1 << 26
 """Bytes of text that is parsed again to say what is wrong with it."""
 _MARK: Final = b"\xef\xbb\xbf"
 _SPACES: Final = re.compile(rb"[ \t\n\r]*+")
+_BETWEEN: Final = re.compile(rb"[ \t\n\r]*+,?+[ \t\n\r]*+")
 _SHOWN_KEYS: Final = 5
 _FIRST_LOOK: Final = 1 << 12
 """Bytes that are looked at first, for a document may be short; then twice as many each time."""
@@ -51,12 +52,15 @@ class DocumentBatch:
     documents: Sequence[bytes]
 
     def offsets(self) -> Iterator[int]:
-        """Yield where each of the documents begins."""
-        at = 0
+        """Yield where each of the documents begins; for one that is missing between commas, where it should."""
+        at, between = 0, _SPACES
         for document in self.documents:
-            at = self.text.find(document, at) if document else at
+            if document:
+                at = self.text.find(document, at)
+            elif (found := between.match(self.text, at)) is not None:
+                at = found.end()
             yield self.offset + at
-            at += len(document)
+            at, between = at + len(document), _BETWEEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ _ROUNDS: Final = 64
 _PARTS: Final = 8
 _SMALL: Final = 2048
 """Bytes that are looked at sign by sign."""
-_SIGN: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{},]', re.DOTALL)
+_SIGN: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{},]|\\.', re.DOTALL)
 _STRING_ENDS: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
