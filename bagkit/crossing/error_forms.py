@@ -1,8 +1,9 @@
 """One exception as bytes, without what it is chained to: so that it comes back from them as it was, as far as it can.
 
-Three forms are tried, the first that gives the same again is it: its own pickle; its type, arguments and attributes,
-put together without its `__init__`, `__setattr__` and `__reduce__`; the same without what can't be pickled, which is
-named. A group is its type, message and attributes; its members have bytes of their own.
+Four forms are tried, the first that gives the same again is it: its own pickle; that with the attributes beside it,
+for types whose `__reduce__` leaves them out, be it only the notes that an error gets on its way; its type, arguments
+and attributes, put together without its `__init__`, `__setattr__` and `__reduce__`; the same without what can't be
+pickled, which is named. A group is its type, message and attributes; its members have bytes of their own.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ def pickled_error(error: BaseException) -> tuple[bytes | None, list[str]]:
     """Return the bytes of `error` (None if there is no way), and notes on what is missing in them."""
     if not isinstance(error, BaseExceptionGroup) and not _is_long(error):
         try:
-            data = to_bytes(error)
-            if len(data) <= PICKLE_BYTES and _same(loads(data), error):
-                return data, []
+            for form in (error, CallWhenLoaded(_completed, error, attributes_of(error))):
+                data = to_bytes(form)
+                if len(data) <= PICKLE_BYTES and _same(loads(data), error):
+                    return data, []
         except BaseException:
             pass  # declines because of whatever its own methods raise
     try:
@@ -161,6 +163,10 @@ def _put_together(
     error = native.__new__(kind, *given)
     native.__init__(error, *given)
     put(error, "args", args)
+    return _completed(error, attributes)
+
+
+def _completed(error: BaseException, attributes: dict[str, Any]) -> BaseException:
     for name, value in attributes.items():
         put(error, name, value)
     return error
@@ -178,9 +184,7 @@ class GroupLater:
         """Return the group of `members`."""
         error: BaseException = BaseExceptionGroup.__new__(self._kind, self._message, list(members))
         put(error, "args", (self._message, list(members)))
-        for name, value in self._attributes.items():
-            put(error, name, value)
-        return error
+        return _completed(error, self._attributes)
 
 
 def _group_later(

@@ -75,3 +75,23 @@ def test_models_of_pydantic_1_are_an_error_at_once() -> None:
 
     with pytest.raises(bk.PlanError, match=r"validate: v1\.Old is a model of pydantic 1"):
         bk.range(3, npartitions=1).validate(type("Old", (pydantic.v1.BaseModel,), {"__module__": "v1"}))
+
+
+class Order(pydantic.BaseModel):
+    amount: int
+
+    @pydantic.field_validator("amount")
+    @classmethod
+    def positive(cls, value: int) -> int:
+        if value < 0:
+            raise ValueError("it is negative")
+        return value
+
+
+def test_an_error_of_pydantic_itself_comes_back_from_workers() -> None:
+    """Its class is one of Rust's, and its pickle leaves out the notes that say where it was raised."""
+    orders = bk.from_sequence([{"amount": 1}, {"amount": -1}], npartitions=2).map(lambda r: Order(**r).amount)
+    with pytest.raises(pydantic.ValidationError, match="it is negative") as caught:
+        orders.compute(scheduler="processes", workers=2)
+    assert caught.value.errors()[0]["loc"] == ("amount",)
+    assert "record: {'amount': -1}" in caught.value.__notes__
