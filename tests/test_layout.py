@@ -163,6 +163,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "live": {
         "diagnostics",
         "flow.tallies",
+        "io.output.stores",
         "io.output.whole_files",
         "lower.stages",
         "crossing.hearing",

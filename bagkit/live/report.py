@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
+from pathlib import Path
 from types import TracebackType
 
 from bagkit.errors import notes_of, text_of
 from bagkit.front_doors import front_door
 from bagkit.html.style import shown
+from bagkit.io.output.stores import failing_as
 from bagkit.io.output.whole_files import check_place, whole_file
 from bagkit.live.recorder import RunRecorder
 from bagkit.live.sections import of_run, page_file, sections, whole_page
@@ -40,8 +42,8 @@ class ReportFile:
         recorder.close()
         try:
             self._text = text = report_text(recorder, error)
-            with whole_file("report", self._place, "overwrite") as name, open(name, "w", encoding="utf-8") as file:
-                file.write(text)
+            with whole_file("report", self._place, "overwrite") as name, failing_as(self._place):
+                Path(name).write_text(text, encoding="utf-8")
         except Exception as other:
             if error is None:
                 raise

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from bagkit.io.handover import column_types, gathered, hdf5
     from bagkit.io.handover import columns as columnar
     from bagkit.io.handover.hdf5_datasets import Strings
-    from bagkit.io.output import whole_files
+    from bagkit.io.output import stores, whole_files
     from bagkit.options import CollectOptions, ComputeOptions, PlainOptions
 else:
     gathered = Lazily("bagkit.io.handover.gathered")
     columnar = Lazily("bagkit.io.handover.columns")
     hdf5 = Lazily("bagkit.io.handover.hdf5")
+    stores = Lazily("bagkit.io.output.stores")
     whole_files = Lazily("bagkit.io.output.whole_files")
     column_types = Lazily("bagkit.io.handover.column_types")
 
@@ -111,7 +112,7 @@ class TableFiles(Making[T_co]):
             return TableParts(self.plan, encode, on_conflict, place, exist, compression, write).run(options)
 
         def write_one(table: gathered.TypedColumns) -> list[str]:
-            with whole_files.whole_file("to_parquet", place, exist) as temporary:
+            with whole_files.whole_file("to_parquet", place, exist) as temporary, stores.failing_as(place):
                 write(table, [temporary])
             return [place]
 
@@ -272,7 +273,7 @@ class TableFiles(Making[T_co]):
         encode = columnar.encoding("to_hdf5", columns, on_conflict, typing)
 
         def write(table: gathered.TypedColumns) -> int:
-            with whole_files.whole_file("to_hdf5", place, exist) as temporary:
+            with whole_files.whole_file("to_hdf5", place, exist) as temporary, stores.failing_as(place):
                 if exist == "append":
                     hdf5.copy_to_append(place, temporary)
                 hdf5.write_hdf5(table, temporary, target)

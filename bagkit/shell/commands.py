@@ -320,12 +320,12 @@ def _text_of(bag: bk.Bag[Any], out: str, exist: Any) -> list[Any]:
 def _to_csv(
     bag: bk.Bag[Any], out: str, exist: Any, columns: Sequence[str] | None, names: Sequence[str], options: dict[str, Any]
 ) -> None:
-    from bagkit.io.output.whole_files import check_place, compressed_as, whole_file
+    from bagkit.io.output.whole_files import check_place, whole_file, written_as
 
     place = check_place("convert", out, exist)
     with (
         whole_file("convert", place, exist) as name,
-        compressed_as(place, name) as packed,
+        written_as(place, name) as packed,
         TextIOWrapper(packed, encoding="utf-8", errors="backslashreplace", newline="") as file,
         bk.options(**options),
     ):

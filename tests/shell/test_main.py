@@ -28,6 +28,8 @@ import bagkit as bk
 from bagkit.shell.main import main
 from bagkit.shell.printing import json_text
 from tests.each_case import each_case
+from tests.small_disks import files_up_to
+from tests.wheels import ALL_HAVE_WHEELS
 
 PEOPLE = [{"name": f"n{n % 7}", "age": n % 90, "id": n, "home": {"city": f"c{n % 3}"}} for n in range(300)]
 EVIL = "\x1b[31mred\u202e"
@@ -67,6 +69,26 @@ def run(capsys: pytest.CaptureFixture[str]) -> Any:
         return Ran(code, *capsys.readouterr())
 
     return call
+
+
+@pytest.mark.parametrize(
+    "out", ["csv", "csv.gz", "jsonl", "parquet", "db", "*.parquet", *(["h5"] if ALL_HAVE_WHEELS else [])]
+)
+def test_errors_of_files_that_functions_open_stay_theirs(run: Any, out: str) -> None:
+    done = run(
+        "convert", "logs/0.json.gz", 'map({"x": open("/missing" + str(r["id"])).read()})', f"out.{out}", "--table", "t"
+    )
+    assert done.code == 2
+    assert "FileNotFoundError: [Errno 2] No such file or directory: '/missing0'" in done.err
+    assert "logs/0.json.gz, line 1" in done.err
+
+
+@pytest.mark.parametrize("out", ["out.csv", "out.csv.gz"])
+def test_a_full_disk_is_an_error_of_ours(run: Any, out: str) -> None:
+    with files_up_to(100):
+        done = run("convert", "logs/0.json.gz", out)
+    assert (done.code, done.err) == (1, f"bagkit: {os.path.abspath(out)}: can't be written: file too large\n")
+    assert not os.path.exists(out)
 
 
 def test_counts(run: Any) -> None:

@@ -18,7 +18,7 @@ from bagkit.io.input.paths import check_nameable, digest_of, is_url, named, path
 from bagkit.io.input.sharding import shard_of
 from bagkit.io.output.locks import Lock
 from bagkit.io.output.names import RESERVED
-from bagkit.io.output.stores import bring_file_to_disk, bring_names_to_disk, failing_as, is_device
+from bagkit.io.output.stores import bring_file_to_disk, bring_names_to_disk, failing_as, is_device, write_all
 
 if TYPE_CHECKING:
     from bagkit.plan.node import Plan
@@ -86,7 +86,8 @@ def whole_file(operation: str, place: str, exist: str) -> Iterator[str]:
     """Give the temporary path of a file that becomes `place` when the block ends without an exception.
 
     Raises OutputBusyError while another process is doing so, OutputExistsError where one has done it meanwhile,
-    OutputError for what can't be written. What a process that was killed has left of the same place is removed.
+    OutputError for what can't be written. Errors of the block pass as they are: they may be of users' functions. What a
+    process that was killed has left of the same place is removed.
     """
     directory = os.path.dirname(place)
     own = f"{directory}/{RESERVED}{digest_of(place, 6)}"
@@ -98,7 +99,8 @@ def whole_file(operation: str, place: str, exist: str) -> Iterator[str]:
             lock = Lock(f"{own}.lock")
             for left in glob.glob(f"{glob.escape(own)}.*.part") if lock.excludes else ():
                 os.unlink(left)
-            yield temporary
+        yield temporary
+        with failing_as(place):
             bring_file_to_disk(temporary)
             if exist == "error":
                 _refuse_existing(operation, place)
@@ -112,35 +114,40 @@ def whole_file(operation: str, place: str, exist: str) -> Iterator[str]:
 
 
 @context
-def compressed_as(place: str, temporary: str) -> Iterator[IO[bytes]]:
-    """Give the file `temporary` to write to, compressed as the name `place` says."""
+def written_as(place: str, temporary: str) -> Iterator[IO[bytes]]:
+    """Give the file `temporary` to write to, compressed as the name `place` says.
+
+    Raises OutputError for what can't be written.
+    """
     compression = compression_of(place, "infer", "written")
-    with open(temporary, "wb") as file:
-        if compression is None:
-            yield file
-            return
-        with BufferedWriter(_Compressed(file, compressor(compression))) as packed:
-            yield packed
+    with BufferedWriter(_Written(place, temporary, compression)) as file:
+        yield file
 
 
-class _Compressed(RawIOBase):
-    """Compresses what is written to it into another file, which stays open; mutable, of one `with` block."""
+class _Written(RawIOBase):
+    """A file that takes all that is written to it, compressed if need be; mutable, of one `with` block."""
 
-    def __init__(self, file: IO[bytes], compressor: Any) -> None:
-        self._file = file
-        self._compressor = compressor
+    def __init__(self, place: str, temporary: str, compression: str | None) -> None:
+        self._place = place
+        self._compressor = None if compression is None else compressor(compression)
+        with failing_as(place):
+            self._file = open(temporary, "wb", buffering=0)  # noqa: SIM115  # closed below
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
-        self._file.write(self._compressor.compress(data))
+        with failing_as(self._place):
+            write_all(self._file, data if self._compressor is None else self._compressor.compress(data))
         return len(data)
 
     def close(self) -> None:
-        if not self.closed:
-            self._file.write(self._compressor.flush())
+        if self.closed:
+            return
         super().close()
+        with failing_as(self._place), self._file:
+            if self._compressor is not None:
+                write_all(self._file, self._compressor.flush())
 
 
 def spill_beside(place: str) -> IO[bytes]:
