@@ -7,6 +7,7 @@ which reads from beginning to end and says what is wrong.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -54,6 +55,8 @@ def members_of(info: FileInfo, storage_options: Mapping[str, Any]) -> Sequence[M
         file = open_file(info, storage_options)
     try:
         found = _listed(file)
+        if not all(0 <= member.offset < (info.size or sys.maxsize) for member in found):
+            raise DamagedError("its list has files that are not in it")
     except Exception:  # there is no list, or it makes no sense, or the server can't go to the end first
         failure: SourceError | None = getattr(file, "failure", None)
         if failure is not None:

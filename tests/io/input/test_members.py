@@ -156,6 +156,23 @@ def test_what_is_broken_is_said_of_the_member(tmp_path: Path) -> None:
             bk.read_text(path).compute(**SYNC)
 
 
+@pytest.mark.parametrize("place", [("memory://members/wrong.zip"), ""])
+@pytest.mark.parametrize(("sign", "at", "offset"), [(b"PK\x01\x02", 42, 0x7FFFFFFF), (b"PK\x05\x06", 16, 0x7FFFFFFF)])
+def test_a_list_of_what_is_not_in_the_archive_makes_no_sense(
+    tmp_path: Path, place: str, sign: bytes, at: int, offset: int
+) -> None:
+    """A place before its beginning was an OSError of the system, one behind its end a file that has changed."""
+    data, path = bytearray(zipped(FILES)), tmp_path / "wrong.zip"
+    struct.pack_into("<L", data, data.rindex(sign) + at, offset)
+    path.write_bytes(data)
+    if place:
+        fsspec.filesystem("memory").pipe(place, bytes(data))
+    with pytest.raises(CorruptInputError, match="the last that can be found in its archive"):
+        bk.read_text(place or path).compute(**SYNC)
+    with pytest.warns(bk.DamagedInputWarning):
+        assert bk.read_text(place or path, damaged="keep").compute(**SYNC) == lines(*FILES)
+
+
 @pytest.mark.parametrize("target", [io.BytesIO, Pipe])
 def test_of_an_archive_that_is_cut_off_stays_what_there_is(tmp_path: Path, target: Any) -> None:
     data, path = zipped(FILES, target()), tmp_path / "a.zip"
