@@ -44,7 +44,7 @@ def read_parquet(
     Raises:
         NoFilesError: A path or a pattern names no file.
         SourceError: A file can't be read; also when the bag is computed. Also when the bag is computed: a file has no
-            such column, or values of more than microseconds.
+            such column, or values that Python's types do not hold.
         PlanError: An argument has a value that is not allowed, or arguments do not go together.
         MissingExtraError: pyarrow, or what the URL needs, is not installed.
         CorruptInputError: When the bag is computed: a file is not a Parquet file, or is cut off or damaged.
