@@ -138,28 +138,26 @@ def checked_scheduler(value: Any) -> Any:
     return value
 
 
-def _check_workers(value: Any) -> int:
-    workers = whole_number(value)
-    if workers is None or workers < 1:
-        raise _wrong("workers", value, "a whole number from 1 up")
-    return workers
+def _scheduler(name: str, value: Any) -> Any:
+    return checked_scheduler(value)
 
 
-def _retries_check(name: str) -> Callable[[Any], int]:
-    def check(value: Any) -> int:
-        retries = whole_number(value)
-        if retries is None or retries < 0:
-            raise _wrong(name, value, "a whole number from 0 up")
-        return retries
-
-    return check
+def _whole_from_0(name: str, value: Any, least: int = 0) -> int:
+    number = whole_number(value)
+    if number is None or number < least:
+        raise _wrong(name, value, f"a whole number from {least} up")
+    return number
 
 
-def _check_directory(value: Any) -> str:
-    return _existing_directory("temporary_directory", value)
+def _whole_from_1(name: str, value: Any) -> int:
+    return _whole_from_0(name, value, 1)
 
 
-def _existing_directory(name: str, value: Any) -> str:
+def _nbytes(name: str, value: Any) -> int:
+    return parse_bytes(value, f"option {name!r}")
+
+
+def _directory(name: str, value: Any) -> str:
     try:
         path = os.fspath(value)
     except TypeError:
@@ -173,16 +171,16 @@ def _existing_directory(name: str, value: Any) -> str:
     return path
 
 
-def _check_shared_directory(value: Any) -> str:
+def _directory_or_url(name: str, value: Any) -> str:
     if isinstance(value, str) and "://" in value:
         return value.rstrip("/")
-    return _existing_directory("shared_directory", value)
+    return _directory(name, value)
 
 
-def _check_on_error(value: Any) -> Any:
+def _what_on_error(name: str, value: Any) -> Any:
     choices = ("raise", "skip", "collect")
     if not isinstance(value, str) or value not in choices:
-        raise _wrong("on_error", value, "'raise', 'skip' or 'collect'", did_you_mean(value, choices))
+        raise _wrong(name, value, "'raise', 'skip' or 'collect'", did_you_mean(value, choices))
     return value
 
 
@@ -200,35 +198,33 @@ def share(text: str) -> float:
     return found if 0 <= found <= 1 else -1
 
 
-def _check_max_errors(value: Any) -> int | str:
+def _count_or_share(name: str, value: Any) -> int | str:
     if isinstance(value, str):
         if share(value) >= 0:
             return value
     elif (count := whole_number(value)) is not None and count >= 0:
         return count
-    raise _wrong("max_errors", value, "a whole number from 0 up, or a share as text like '1%'")
+    raise _wrong(name, value, "a whole number from 0 up, or a share as text like '1%'")
 
 
-def _bool_check(name: str) -> Callable[[Any], bool]:
-    def check(value: Any) -> bool:
-        if not isinstance(value, bool):
-            raise _wrong(name, value, "True or False")
-        return value
-
-    return check
+def _true_or_false(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong(name, value, "True or False")
+    return value
 
 
-CHECKS: Mapping[str, Callable[[Any], Any]] = {
-    "scheduler": checked_scheduler,
-    "workers": _check_workers,
-    "memory_limit": lambda value: parse_bytes(value, "option 'memory_limit'"),
-    "progress": _bool_check("progress"),
-    "temporary_directory": _check_directory,
-    "shared_directory": _check_shared_directory,
-    "on_error": _check_on_error,
-    "optimize": _bool_check("optimize"),
-    "retries": _retries_check("retries"),
-    "max_errors": _check_max_errors,
-    "read_retries": _retries_check("read_retries"),
+CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
+    "scheduler": _scheduler,
+    "workers": _whole_from_1,
+    "memory_limit": _nbytes,
+    "progress": _true_or_false,
+    "temporary_directory": _directory,
+    "shared_directory": _directory_or_url,
+    "on_error": _what_on_error,
+    "optimize": _true_or_false,
+    "retries": _whole_from_0,
+    "max_errors": _count_or_share,
+    "read_retries": _whole_from_0,
 }
-"""By the name of the option: what returns the value as `Options` holds it, and raises OptionError for another."""
+"""By the name of the option what is called with that name and a value: it returns the value as `Options` holds it, and
+raises OptionError for another."""

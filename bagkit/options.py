@@ -361,10 +361,6 @@ def of_a_run(operation: str, keywords: Mapping[str, Any]) -> ComputeOptions:
     return options  # type: ignore[no-any-return]  # by names that are not written out here
 
 
-def _other_word(name: str) -> str:
-    return next(alias for alias, meant in ALIASES.items() if meant == name)
-
-
 def _checked(changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return `changes` by the true names of the options, with values as `Options` holds them."""
     checked: dict[str, Any] = {}
@@ -376,8 +372,9 @@ def _checked(changes: Mapping[str, Any]) -> dict[str, Any]:
                 + did_you_mean(given, [*CHECKS, *ALIASES])
             )
         if name in checked:
-            raise OptionError(f"option {name!r}: given twice, also as {_other_word(name)!r}; expected one of them")
-        checked[name] = _DEFAULTS[name] if value is None else CHECKS[name](value)
+            other = next(alias for alias, meant in ALIASES.items() if meant == name)
+            raise OptionError(f"option {name!r}: given twice, also as {other!r}; expected one of them")
+        checked[name] = _DEFAULTS[name] if value is None else CHECKS[name](name, value)
     return checked
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, TypeVarTuple, overload
 
 from bagkit.computing import explain as explain_plans
 from bagkit.computing import run
@@ -24,14 +24,12 @@ if TYPE_CHECKING:
     from bagkit.lazy.background import Turns
     from bagkit.options import ComputeOptions, PlainOptions
 
-A = TypeVar("A", bound="Lazy[Any]")
-B = TypeVar("B", bound="Lazy[Any]")
-C = TypeVar("C", bound="Lazy[Any]")
 R = TypeVar("R")
 S = TypeVar("S")
 T = TypeVar("T")
 U = TypeVar("U")
 V = TypeVar("V")
+Ts = TypeVarTuple("Ts")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -112,18 +110,8 @@ def compute(*args: Any, traverse: bool = True, **options: Unpack[ComputeOptions]
     return tuple([fill(template, values) for template in templates])
 
 
-@overload
-def persist(a: A, /, *, traverse: bool = ..., **options: Unpack[ComputeOptions]) -> tuple[A]: ...
-@overload
-def persist(a: A, b: B, /, *, traverse: bool = ..., **options: Unpack[ComputeOptions]) -> tuple[A, B]: ...
-@overload
-def persist(a: A, b: B, c: C, /, *, traverse: bool = ..., **options: Unpack[ComputeOptions]) -> tuple[A, B, C]: ...
-@overload
-def persist(*args: A, traverse: bool = ..., **options: Unpack[ComputeOptions]) -> tuple[A, ...]: ...
-@overload
-def persist(*args: Any, traverse: bool = ..., **options: Unpack[ComputeOptions]) -> tuple[Any, ...]: ...
 @front_door
-def persist(*args: Any, traverse: bool = True, **options: Unpack[ComputeOptions]) -> tuple[Any, ...]:
+def persist(*args: *Ts, traverse: bool = True, **options: Unpack[ComputeOptions]) -> tuple[*Ts]:
     """Compute several bags, Items and delayed values in one run in the background, and keep the results.
 
     It returns at once. Runs that use the results wait for them; if they failed, those runs raise the error. With
@@ -183,18 +171,8 @@ def with_plan(owner: Any, plan: Plan) -> Any:
     return ours.Delayed(plan) if plan.op.gives_value else ours.Bag(plan)
 
 
-@overload
-def optimize(a: A, /, *, traverse: bool = ...) -> tuple[A]: ...
-@overload
-def optimize(a: A, b: B, /, *, traverse: bool = ...) -> tuple[A, B]: ...
-@overload
-def optimize(a: A, b: B, c: C, /, *, traverse: bool = ...) -> tuple[A, B, C]: ...
-@overload
-def optimize(*args: A, traverse: bool = ...) -> tuple[A, ...]: ...
-@overload
-def optimize(*args: Any, traverse: bool = ...) -> tuple[Any, ...]: ...
 @front_door
-def optimize(*args: Any, traverse: bool = True) -> tuple[Any, ...]:
+def optimize(*args: *Ts, traverse: bool = True) -> tuple[*Ts]:
     """Rewrite the plans of several bags, Items and delayed values, so that they do less work.
 
     `compute` does it anyway; here you can look at the result. Parts that several of them share stay shared.
