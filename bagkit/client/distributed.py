@@ -104,10 +104,10 @@ class DistributedCluster:
         except CancelledError:
             return False
 
-    def call(self, call: Submitted, key: tuple[str, int], work: Any, part: bytes, inputs: Sequence[Any]) -> There:
+    def call(self, call: Submitted, key: tuple[str, int], work: Any, part: bytes, needed: Sequence[There]) -> There:
         """Submit a call: now if it needs values, which were asked for before; else with others, soon."""
         check_open(self._client, "client")
-        if not inputs:
+        if not needed:
             there = OnDistributed(self)
             there.hold([work])
             with self._lock:
@@ -117,8 +117,8 @@ class DistributedCluster:
                     self._client.loop.add_callback(self.send)
             return there
         make = partial(self._submit, call.title, call.priority, call.retries, (key, work, part))
-        there = OnDistributed(self, make(list(inputs)), make)
-        there.hold([work])
+        there = OnDistributed(self, make([value.reference for value in needed]), make)
+        there.hold([work, *needed])
         return there
 
     def _submit(

@@ -45,15 +45,16 @@ class RayCluster:
     def keep(self, value: Any) -> There:
         return OnRay(self._ray, self._ray.put(value), None)
 
-    def call(self, call: Submitted, key: tuple[str, int], work: Any, part: bytes, inputs: Sequence[Any]) -> There:
+    def call(self, call: Submitted, key: tuple[str, int], work: Any, part: bytes, needed: Sequence[There]) -> There:
         """Start a call. Ray knows no priorities."""
+        inputs = [value.reference for value in needed]
         send, node = self._call, self._best_node(inputs) if inputs else None
         if node is not None:
             strategies = import_module("ray.util.scheduling_strategies")
             # Another node takes it while that one has no processor free, or if it is gone.
             near = strategies.NodeAffinitySchedulingStrategy(node, soft=True, _spill_on_unavailable=True)
             send = send.options(scheduling_strategy=near)
-        end, value = send.remote(key, [work], part, call.retries, list(inputs))
+        end, value = send.remote(key, [work], part, call.retries, inputs)
         return OnRay(self._ray, value, future_of(self._ray, end))
 
     def _best_node(self, references: Sequence[Any]) -> str | None:
@@ -120,9 +121,6 @@ class OnRay:
             return self._ray.get(self.reference)
         except Exception as error:
             raise _meant(error) from None
-
-    def hold(self, needed: Sequence[Any]) -> None:
-        """Do nothing: Ray counts what a value was made of."""
 
 
 def _meant(error: BaseException) -> BaseException:

@@ -59,9 +59,6 @@ class There(Protocol):
     def load(self) -> Any:
         """Bring the value; raises as `error` says where that fails."""
 
-    def hold(self, needed: Sequence[Any]) -> None:
-        """Hold what it takes to make the value again, which was made of the values `needed`."""
-
 
 class Cluster(Protocol):
     """Runs calls in processes that are not ours."""
@@ -83,8 +80,8 @@ class Cluster(Protocol):
     def keep(self, value: Any) -> There:
         """Bring a value there."""
 
-    def call(self, call: Submitted, key: tuple[str, int], work: Any, part: bytes, inputs: Sequence[Any]) -> There:
-        """Have `run_call` run there with these arguments; `work` and `inputs` are references."""
+    def call(self, call: Submitted, key: tuple[str, int], work: Any, part: bytes, needed: Sequence[There]) -> There:
+        """Have `run_call` run there with these arguments, for the values `needed`; `work` is a reference."""
 
     def load_all(self, values: Sequence[There]) -> list[Any]:
         """Bring values that are made; raises whatever it likes where one of them fails."""
@@ -296,10 +293,8 @@ class RemoteEngine:
             failed = next((need for need in needs if need.cancelled() or need.key not in self._values), None)
             if failed is not None:
                 failed.result()  # raises what it has
-            given = [self._values[need.key] for need in needs]
-            inputs = [each.reference for each in given]
-            self._values[call.key] = there = self._cluster.call(call, key, work, part, inputs)
-            there.hold(given)
+            needed = [self._values[need.key] for need in needs]
+            self._values[call.key] = there = self._cluster.call(call, key, work, part, needed)
             if future.cancelled():  # meanwhile, when there was nothing yet that could be told so
                 self._cluster.cancel([there])
         except BaseException as error:
