@@ -151,6 +151,10 @@ class Item(Explained, OneValue[T_co]):
     def __len__(self) -> NoReturn:
         raise LazyError(f"{self.plan.op.label}: the value is not computed yet; hint: len(item.compute())")
 
+    def __contains__(self, value: object) -> NoReturn:
+        shown = one_line(value, 80)
+        raise LazyError(f"{self.plan.op.label}: the value is not computed yet; hint: {shown} in item.compute()")
+
     def __array__(self, *args: object, **kwargs: object) -> NoReturn:
         raise LazyError(f"{self.plan.op.label}: the value is not computed yet; hint: numpy.array(item.compute())")
 
@@ -197,6 +201,21 @@ def _operator(name: str, symbol: str) -> Callable[[Item[Any], object], Any]:
     return front_door(refuse)
 
 
+def _function(name: str, function: str) -> Callable[..., NoReturn]:
+    """Make the method by which `abs` and the like ask for a result; it raises an error that says what to write."""
+
+    def refuse(self: Item[Any], *args: object) -> NoReturn:
+        raise LazyError(
+            f"{self.plan.op.label}: the value is not computed yet; hint: {function}(item.compute()), "
+            f"or item.apply({function})"
+        )
+
+    refuse.__name__, refuse.__qualname__ = name, f"Item.{name}"
+    return front_door(refuse)
+
+
+for _name, _meant in {"neg": "operator.neg", "pos": "operator.pos", "abs": "abs", "round": "round"}.items():
+    setattr(Item, f"__{_name}__", _function(f"__{_name}__", _meant))
 for _name, _symbol in {
     "add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%", "pow": "**",
     "lt": "<", "le": "<=", "gt": ">", "ge": ">=",

@@ -400,6 +400,14 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: item()[0], bk.LazyError,
         "sum: the value is not computed yet; hint: item.compute()[0], "
         "or item.apply(operator.itemgetter(0)) for a lazy one"),
+    "in an item": (
+        lambda: 3 in item(), bk.LazyError, "sum: the value is not computed yet; hint: 3 in item.compute()"),
+    "an item rounded": (
+        lambda: round(item(), 2), bk.LazyError,
+        "sum: the value is not computed yet; hint: round(item.compute()), or item.apply(round)"),
+    "an item with a minus": (
+        lambda: -item(), bk.LazyError,
+        "sum: the value is not computed yet; hint: operator.neg(item.compute()), or item.apply(operator.neg)"),
     "len of an item": (
         lambda: len(item()), bk.LazyError, "sum: the value is not computed yet; hint: len(item.compute())"),
     "format of an item": (

@@ -212,20 +212,18 @@ class PromisedPart:
         self.run.wait_for(lambda: kept.promise is None, draw)
 
 
-class PromisedBag:
-    """The partitions that a run is to make of one bag: held by bags, and only known here; mutable, of the run."""
+def taker_of_parts(parts: Sequence[Kept], lock: threading.Condition) -> Callable[[Kept], None]:
+    """Return what takes the partitions of one bag, one after the other: each only if a bag still holds its promise."""
+    waiting = deque(map(weakref.ref, parts))
 
-    def __init__(self, run: BackgroundRun, parts: Sequence[Kept]) -> None:
-        self._lock = run.lock
-        self._parts = deque(map(weakref.ref, parts))
-
-    def take(self, made: Kept) -> None:
-        """Give the next partition to whoever waits for it; let go of it if nobody does."""
-        kept = self._parts.popleft()()
-        with self._lock:
+    def take(made: Kept) -> None:
+        kept = waiting.popleft()()
+        with lock:
             if kept is not None and kept.promise is not None:
                 kept.keep_promise(made)
-                self._lock.notify_all()
+                lock.notify_all()
+
+    return take
 
 
 class PromisedValue(RunFuture):

@@ -86,13 +86,13 @@ def _begun(roots: tuple[Plan, ...], options: Options, turns: Turns | None) -> li
 
 def _promised(run: BackgroundRun, root: Plan) -> tuple[Plan, Take]:
     """Return the plan of the value that `root` will have, and a function that takes its pieces."""
-    from bagkit.lazy.background import PromisedBag, PromisedPart, PromisedValue, taker
+    from bagkit.lazy.background import PromisedPart, PromisedValue, taker, taker_of_parts
 
     if root.op.gives_value:
         value = PromisedValue(run)
         return promised_value(root, value), taker(value)
     parts = [Kept(promise=PromisedPart(run)) for _ in range(root.npartitions)]
-    return known_plan(root, parts), PromisedBag(run, parts).take
+    return known_plan(root, parts), taker_of_parts(parts, run.lock)
 
 
 Work = Callable[[Sequence[Take]], None]

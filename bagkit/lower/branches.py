@@ -39,7 +39,7 @@ class _Inner:
 
 def made_once(lowering: TaskMaker, read: SharedRead) -> dict[Plan, list[tuple[Key, ...]]]:
     """Add the tasks of a shared read; return for each end and each output its keys in each task."""
-    below = lowering.records(read.records)
+    below = lowering.pending(read.records, inside=True)
     below = resize(below, lowering.sharers(*read.ends)) if read.alike else below
     plans = (*read.outs, *read.ends)
     to = {plan: _to(lowering, plan, len(below)) for plan in read.ends}
@@ -68,7 +68,7 @@ def made_once(lowering: TaskMaker, read: SharedRead) -> dict[Plan, list[tuple[Ke
 def met(lowering: TaskMaker, meeting: Meeting) -> list[Pending]:
     """Return the partitions of a pairing whose bags are made of the same records."""
     found = []
-    for one in lowering.records(meeting.records):
+    for one in lowering.pending(meeting.records, inside=True):
         inner = _inner(lowering, meeting.records, meeting.inner, one.step)
         step = lowering.joined(one.step, inner.steps)
         found.append(replace(one, step=step, needs=(*one.needs, *inner.needs)))
@@ -99,7 +99,7 @@ def _to(lowering: TaskMaker, plan: Plan, tasks: int) -> To:
     if isinstance(op, Sink):
         return Written(op.bare(), lowering.writing(op)[0])
     assert isinstance(op, (Reduction, Exchange)), op
-    return lowering.into(op, tasks, lowering.policy(plan), plan.npartitions)
+    return lowering.into(op, tasks, lowering.policies[plan], plan.npartitions)
 
 
 def _work(read: SharedRead, trunk: Step, inner: _Inner, to: dict[Plan, To]) -> Several:

@@ -36,9 +36,9 @@ def exchanged(lowering: TaskMaker, plan: Plan) -> list[Pending]:
         tasks, weight = len(shared), sum_known(lowering.weights[keys[0]] for keys in shared)
         dealt = [_dealt(lowering, plan, op, _bounded(lowering, op, shared, count))]
     else:
-        sides = [resize(lowering.inputs(child), lowering.sharers(plan)) for child in plan.inputs]
+        sides = [resize(lowering.inputs(child, inside=False), lowering.sharers(plan)) for child in plan.inputs]
         tasks, weight = sum(map(len, sides)), sum_known(weight_of(one) for side in sides for one in side)
-        if tasks == count == 1 and lowering.policy(plan) == "raise":
+        if tasks == count == 1 and lowering.policies[plan] == "raise":
             return [lowering.then(plan, (sides[0][0],))]
         made = [_split(lowering, plan, op, side, pending, tasks) for side, pending in enumerate(sides)]
         dealt = [_dealt(lowering, plan, op, _bounded(lowering, op, keys, count)) for keys in made]
@@ -60,7 +60,7 @@ def _split(
 ) -> list[tuple[Key, ...]]:
     """Add the tasks that split the input number `side`; return the key of the value that each leaves."""
     stage = lowering.stage(f"split {op.label}")
-    into = Into(op, tasks, side, plan.npartitions, lowering.policy(plan), lowering.memory(op))
+    into = Into(op, tasks, side, plan.npartitions, lowering.policies[plan], lowering.memory(op))
     made = [keys_left((stage, number), into) for number in range(len(pending))]
     for one, keys in zip(pending, made, strict=True):
         lowering.split(one, into, keys)

@@ -86,7 +86,7 @@ class Lowering:
         self.weights: dict[Key, int | None] = {}
         """Of how many bytes of input tasks make what they leave, by its keys."""
         self._uses = count_uses(*roots)
-        self._policies = error_policies(roots, on_error)
+        self.policies = error_policies(roots, on_error)
         self._writings = writings
         self._memory = None if memory is None else cache(memory)
         self._keys: dict[Plan, list[Key]] = {}
@@ -109,14 +109,14 @@ class Lowering:
             from bagkit.lower.shared_reads import shared_reads
 
             self._shared_reads, self._meetings = shared_reads(
-                self._uses, self._policies, exact=exact, writable=self._is_to_write_all
+                self._uses, self.policies, exact=exact, writable=self._is_to_write_all
             )
         self.workers = self._known_workers(workers)
         for plan in self._uses:  # what is below comes first
             if isinstance(plan.op, DelayedCall):
                 self._calls.add(plan, self.keys)
             elif plan in self._cut:
-                if self._policies[plan] == "reject":
+                if self.policies[plan] == "reject":
                     raise PlanError(
                         f"split_errors: there are more than {DEEPEST} operations before it; "
                         "hint: split errors in the middle too: good, bad = ..., then go on with good"
@@ -143,23 +143,23 @@ class Lowering:
         if exact or plan in self._shared_reads:
             return self._materialised(plan)
         if plan not in self._keys:
-            pending = self._pending(plan, inside=False)
+            pending = self.pending(plan, inside=False)
             if not plan.op.gives_value:
                 pending = resize(pending, self.workers)
             self._keys[plan] = self._make(pending, None, plan.op.gives_value)
         return self._keys[plan]
 
-    def _inputs(self, plan: Plan, inside: bool, repeated: bool = False) -> list[Pending]:
+    def inputs(self, plan: Plan, inside: bool, repeated: bool = False) -> list[Pending]:
         """Return the partitions of an input: still pending where the plan says that they are one task with the op.
 
         What is `repeated` is used more than once by the op itself.
         """
         if isinstance(plan.op, MemorySource):
-            return self._pending(plan, inside)  # there is nothing to read, so nothing to read twice
+            return self.pending(plan, inside)  # there is nothing to read, so nothing to read twice
         together = inside or isinstance(plan.op, (ChainMark, Exchange, Reduction, Regroup))
         if repeated or self._uses[plan] > 1 or not together or plan in self._cut:
             return self._gathered(plan)
-        return self._pending(plan, inside)
+        return self.pending(plan, inside)
 
     def _gathered(self, plan: Plan) -> list[Pending]:
         if plan not in self._records:  # of a bag's delayed values each asks for all of them, and picks one
@@ -176,23 +176,23 @@ class Lowering:
         if plan in self._shared_reads and not isinstance(plan.op, (Exchange, Reduction, Sink)):
             return [key for (key,) in self.read_once(plan) or ()]
         if plan not in self._keys:
-            self._keys[plan] = self._make(self._pending(plan, inside), None, plan.op.gives_value)
+            self._keys[plan] = self._make(self.pending(plan, inside), None, plan.op.gives_value)
         return self._keys[plan]
 
-    def _pending(self, plan: Plan, inside: bool) -> list[Pending]:
+    def pending(self, plan: Plan, inside: bool) -> list[Pending]:
         op = plan.op
         if plan in self._meetings:
             from bagkit.lower.branches import met
 
             return met(self, self._meetings[plan])
         if isinstance(op, ChainMark):
-            return self._inputs(plan.inputs[0], inside=True)
+            return self.inputs(plan.inputs[0], inside=True)
         if isinstance(op, Source):
             # A source can have records that fail too: bytes that do not decode, rows of the wrong length.
-            step = self._shared((id(plan), id(type(op))), Step(op, (), self._policies[plan]), plan)
+            step = self._shared((id(plan), id(type(op))), Step(op, (), self.policies[plan]), plan)
             return [Pending(step, (pieces,)) for pieces in op.pieces()]
         if isinstance(op, PerPartition):
-            return [self.then(plan, (child,)) for child in self._inputs(plan.inputs[0], inside)]
+            return [self.then(plan, (child,)) for child in self.inputs(plan.inputs[0], inside)]
         if isinstance(op, Scan):
             return self._scanned(plan, inside)
         if isinstance(op, Pairing):
@@ -212,12 +212,12 @@ class Lowering:
         assert isinstance(op, Regroup), op
         if op.picks is not None:
             repeats = isinstance(op.picks, tuple) and len(set(op.picks)) < len(op.picks)
-            first, *others = [self._inputs(child, inside, repeats) for child in plan.inputs]
+            first, *others = [self.inputs(child, inside, repeats) for child in plan.inputs]
             return picked(op.picks, [*chain(first, *others)] if others else first)
-        return self._repartitioned(self._inputs(plan.inputs[0], inside), plan)
+        return self._repartitioned(self.inputs(plan.inputs[0], inside), plan)
 
     def _pending_pairing(self, op: Pairing, plan: Plan, inside: bool) -> list[Pending]:
-        bags = [self._inputs(child, inside) for child in plan.inputs[: op.bags]]
+        bags = [self.inputs(child, inside) for child in plan.inputs[: op.bags]]
         values = tuple(self.value(child) for child in plan.inputs[op.bags :])
         rows = zip(*bags, strict=True) if bags else [()]
         return [self.then(plan, (*row, *values)) for row in rows]
@@ -226,11 +226,11 @@ class Lowering:
         states = self.read_once(plan)
         if states is not None:
             return self._finished(op, min(len(states), op.split_every or len(states)), [key for (key,) in states])
-        pending = self._inputs(plan.inputs[0], inside)
+        pending = self.inputs(plan.inputs[0], inside)
         if op.when_cut != "other":
             pending = resize(pending, self.sharers(plan))
         # With a policy the state is a task of its own: one that can be made again without the records that fail.
-        policy = self._policies[plan]
+        policy = self.policies[plan]
         if len(pending) == 1 and policy == "raise":
             return self.then(plan, (pending[0],))
         into = self.into(op, len(pending), policy)
@@ -267,7 +267,7 @@ class Lowering:
             return parts, keys
         stage, bare = self.stage(op.label), op.bare()
         works: dict[int, Write] = {}
-        for n, (part, one) in enumerate(zip(parts, self._inputs(plan.inputs[0], inside), strict=True)):
+        for n, (part, one) in enumerate(zip(parts, self.inputs(plan.inputs[0], inside), strict=True)):
             if part is None or part[0]:
                 continue
             chain = self._work(one.step, None, gives_value=False)
@@ -322,7 +322,7 @@ class Lowering:
         works: dict[int, WithLast] = {}
         scanned: list[Pending] = []
         before: tuple[Pending, ...] = ()
-        for number, one in enumerate(self._inputs(plan.inputs[0], inside)):
+        for number, one in enumerate(self.inputs(plan.inputs[0], inside)):
             pending = self.then(plan, (one, *before))
             chain = self._work(pending.step, None, gives_value=False)
             work = works.setdefault(id(chain), WithLast(chain) if before else WithLast(chain, plan.op.leading))
@@ -343,12 +343,9 @@ class Lowering:
             self._read.update(made_once(self, self._shared_reads[plan]))
         return self._read[plan]
 
-    def records(self, plan: Plan) -> list[Pending]:
-        return self._pending(plan, inside=True)
-
     def above(self, plan: Plan, steps: tuple[Step, ...]) -> Step:
         op = plan.op
-        step = Step(op, steps, self._policies[plan], _done_too(op), self.memory(op))
+        step = Step(op, steps, self.policies[plan], _done_too(op), self.memory(op))
         return self._shared((id(op), *map(id, steps)), step, op)
 
     def joined(self, trunk: Step, steps: tuple[Step, ...]) -> Step:
@@ -375,14 +372,8 @@ class Lowering:
 
     # What exchanges are made of -------------------------------------------------------------------------------------
 
-    def inputs(self, plan: Plan) -> list[Pending]:
-        return self._inputs(plan, inside=False)
-
     def sharers(self, *plans: Plan) -> int:
         return self.workers if all(map(is_exact, plans)) else 1
-
-    def policy(self, plan: Plan) -> str:
-        return self._policies[plan]
 
     def memory(self, op: Op) -> int | None:
         if self._memory is None or not isinstance(op, (Exchange, Reduction)):

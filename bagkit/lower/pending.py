@@ -35,14 +35,17 @@ class TaskMaker(Protocol):
     weights: dict[Key, int | None]
     """Of how many bytes of input tasks make what they leave, by its keys; None where nobody knows."""
 
-    def inputs(self, plan: Plan) -> list[Pending]:
-        """Return the partitions of what an exchange works on."""
+    policies: dict[Plan, str]
+    """What is done about records that fail in each plan."""
+
+    def pending(self, plan: Plan, inside: bool) -> list[Pending]:
+        """Return the partitions of a plan, which may be `inside` of a chain, in no tasks of their own."""
+
+    def inputs(self, plan: Plan, inside: bool) -> list[Pending]:
+        """Return the partitions of what an op works on: in the tasks of the op where the plan says so."""
 
     def stage(self, label: str) -> str:
         """Return a name for some tasks that no others have."""
-
-    def policy(self, plan: Plan) -> str:
-        """Return what is done about records that fail in `plan`."""
 
     def memory(self, op: Op) -> int | None:
         """Return how many bytes a task may hold for `op`; None for any number, and for ops that hold little."""
@@ -61,9 +64,6 @@ class TaskMaker(Protocol):
 
     def read_once(self, plan: Plan) -> list[tuple[Key, ...]] | None:
         """Return the keys that an end, or an output, of a shared read has of each task; None if it shares none."""
-
-    def records(self, plan: Plan) -> list[Pending]:
-        """Return the partitions of records that are shared."""
 
     def above(self, plan: Plan, steps: tuple[Step, ...]) -> Step:
         """Return the step of `plan` on `steps`."""
