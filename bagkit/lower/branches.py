@@ -44,7 +44,7 @@ def made_once(lowering: TaskMaker, read: SharedRead) -> dict[Plan, list[tuple[Ke
     plans = (*read.outs, *read.ends)
     to = {plan: _to(lowering, plan, len(below)) for plan in read.ends}
     label = " and ".join(["records" for _ in read.outs[:1]] + [plan.op.label for plan in read.ends])
-    where = [(place,) for plan in read.ends if isinstance(plan.op, Sink) for place in lowering.writing(plan.op)[1]]
+    places = [lowering.writing(plan.op)[1] for plan in read.ends if isinstance(plan.op, Sink)]
     stage = lowering.stage(label)
     works: dict[tuple[int, bool], tuple[Several, _Inner]] = {}
     found: dict[Plan, list[tuple[Key, ...]]] = {plan: [] for plan in plans}
@@ -61,7 +61,7 @@ def made_once(lowering: TaskMaker, read: SharedRead) -> dict[Plan, list[tuple[Ke
             found[plan].append(its)
             keys.extend(its)
         one = with_needs(one, inner.needs)
-        lowering.add(work, one, tuple(keys), label, where[number] if where else ())
+        lowering.add(work, one, tuple(keys), label, tuple([its[number] for its in places]))
     return found
 
 

@@ -34,7 +34,7 @@ class SharedRead:
     inner: tuple[Plan, ...]
     """What works on the records one by one, inputs before what is made of them."""
     ends: tuple[Plan, ...]
-    """What takes all records of a task: reductions, exchanges, at the most one sink."""
+    """What takes all records of a task: reductions, exchanges, sinks."""
     outs: tuple[Plan, ...]
     """Plans whose records leave the task: `records` itself, or some of `inner`."""
     alike: bool
@@ -124,7 +124,7 @@ def _above(records: Plan, users: _Users, policies: Mapping[Plan, str], writable:
         elif _takes_all(plan, writable):
             ends.append(plan)
     del inside[records]
-    return _Above(tuple(inside), _with_one_sink(ends, (records, *inside), policies))
+    return _Above(tuple(inside), _without_sinks_that_lose(ends, (records, *inside), policies))
 
 
 def _takes_all(plan: Plan, writable: Writable) -> bool:
@@ -136,14 +136,13 @@ def _takes_all(plan: Plan, writable: Writable) -> bool:
     )
 
 
-def _with_one_sink(ends: Sequence[Plan], below: Sequence[Plan], policies: Mapping[Plan, str]) -> tuple[Plan, ...]:
-    """Return `ends` with one sink at the most: it asks for the records itself. It has to know what is left out."""
-    sinks = [plan for plan in ends if isinstance(plan.op, Sink)]
-    if not sinks:
+def _without_sinks_that_lose(
+    ends: Sequence[Plan], below: Sequence[Plan], policies: Mapping[Plan, str]
+) -> tuple[Plan, ...]:
+    """Return `ends` without sinks where records may be left out: each has to know how many are missing in its files."""
+    if all(policies[plan] == "raise" for plan in (*below, *ends)):
         return tuple(ends)
-    raises = all(policies[plan] == "raise" for plan in (*below, *ends))
-    left_out = sinks[1:] if raises else sinks
-    return tuple(plan for plan in ends if plan not in left_out)
+    return tuple([plan for plan in ends if not isinstance(plan.op, Sink)])
 
 
 def _by_record(plan: Plan, uses: Mapping[Plan, int]) -> bool:

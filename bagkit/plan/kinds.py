@@ -418,8 +418,8 @@ class Call(Op):
 class Sink(Op):
     """Writes each partition to a place of its own, and gives a value that says what was written.
 
-    `begin` and its SinkRun run in the process of the caller, and `write` runs in a worker. A file that it leaves is no
-    output before the SinkRun has made it one.
+    `begin` and its SinkRun run in the process of the caller, and what `start` returns works in a worker. A file that it
+    leaves is no output before the SinkRun has made it one.
     """
 
     gives_value = True
@@ -432,13 +432,26 @@ class Sink(Op):
         """Return the run that writes the plan `made_of`, or its `wanted` partitions; raises if it must not write."""
         raise NotImplementedError
 
-    def write(self, records: Iterator[Any], where: Any, attempt: int) -> Any:
-        """Write the records of one partition; return what was written, as a tuple of plain values."""
+    def start(self, where: Any, attempt: int) -> PartBeingWritten:
+        """Return what takes the records of one partition."""
         raise NotImplementedError
 
     def result(self, written: Sequence[Any]) -> Any:
         """Return the value, given what was written of each partition in order."""
         raise NotImplementedError
+
+
+class PartBeingWritten(Protocol):
+    """Takes the records of one partition; mutable, of one task. It is sealed in the end, or abandoned."""
+
+    def take(self, records: Sequence[Any]) -> None:
+        """Take the next few records."""
+
+    def seal(self) -> Any:
+        """Bring all to where it goes; return what was written, as a tuple of plain values."""
+
+    def abandon(self) -> None:
+        """Remove what was written."""
 
 
 class SinkRun(Protocol):

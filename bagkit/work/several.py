@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
+from itertools import chain
 from time import perf_counter
 from typing import Any
 
-from bagkit.errors import OutputError
 from bagkit.exchange.spill import Held
 from bagkit.flow.batches import Emit, InTurns
-from bagkit.flow.blocks import Block, Handing
+from bagkit.flow.blocks import Block
 from bagkit.flow.report import Report
 from bagkit.flow.takings import UntilEnough
 from bagkit.flow.tallies import uncounted
@@ -19,12 +19,13 @@ from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import SampledExchange, Sink
 from bagkit.work.branches import Branches
 from bagkit.work.chain import leave_now
-from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS, Unplaced
+from bagkit.work.failing import WAITING_ERRORS, Unplaced
 from bagkit.work.in_turn import in_one_row
 from bagkit.work.run import TaskRun
 from bagkit.work.steps import Into, Joined, Step
 from bagkit.work.taking import LONG, RUN, careful_state_of, start, take
 from bagkit.work.taking import end as state_of_all
+from bagkit.work.writing import Writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class GivenOn:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Written:
-    """An end of a branch: its records are written, to where the last element of the task's part says."""
+    """An end of a branch: its records are written. The last elements of the task's part say where, one for each."""
 
     sink: Sink
     number: int
@@ -96,13 +97,14 @@ class _Running:
     """One call of a Several; mutable, of that call."""
 
     def __init__(self, work: Several, part: Any, inputs: Sequence[Any], report: Report, emit: Emit) -> None:
-        self._part: Sequence[Any] = part[:-1] if work.sinks else part
-        self._where = part[-1] if work.sinks else None
+        count = len(part) - len(work.sinks)
+        self._part: Sequence[Any] = part[:count]
+        places = iter(part[count:])
         self._work = work
         self._inputs = inputs
         self._turns = 1
         if work.in_turn:
-            self._part, self._inputs, self._turns = in_one_row(part, inputs)
+            self._part, self._inputs, self._turns = in_one_row(self._part, inputs)
         self._report = report
         self._run, self._blocks, self._branches = self._begun(report)
         self._takers: list[_Taker] = []
@@ -113,8 +115,7 @@ class _Running:
             elif isinstance(end.to, Into):
                 self._takers.append(_Reducer(self._run, end.to))
             else:
-                self._takers.append(_Taker())
-                self._writing = self._run.next_figures()
+                self._takers.append(_Writer(self._run, end.step, end.to, next(places), report))
             number += end.width
 
     def _begun(self, report: Report) -> tuple[TaskRun, Iterator[Block], Branches]:
@@ -124,16 +125,16 @@ class _Running:
 
     def values(self) -> list[Any]:
         """Return the values of all ends, once all records went there; None for those whose records left."""
-        written: Any = None
-        with Held(), closing(self._run):
+        with Held(), closing(self._run), ExitStack() as stack:
+            writers = {n: taker.writing for n, taker in enumerate(self._takers) if isinstance(taker, _Writer)}
+            for writing in writers.values():
+                stack.enter_context(writing)
             try:
-                sinks = [end for end in self._work.ends if isinstance(end.to, Written)]
-                if sinks:
-                    written = self._write(*sinks)
-                else:
-                    for _ in self._passing(None):
-                        pass
-                return [value for n, end in enumerate(self._work.ends) for value in self._values_of(n, end, written)]
+                self._pass()
+                values = [self._values_of(*each) for each in zip(self._work.ends, self._takers, strict=True)]
+                for n, writing in writers.items():
+                    values[n] = (writing.seal(),)
+                return list(chain.from_iterable(values))
             except Unplaced as error:
                 unplaced = error
         for end in self._work.ends:
@@ -141,19 +142,17 @@ class _Running:
                 self._state_again(end, unplaced.into, None)  # which looks for the record
         return self._run.failing.raise_in([], None, unplaced)
 
-    def _passing(self, own: Step | None) -> Iterator[Block]:
-        """Let each block go to all ends; yield what the step gives that the caller takes."""
+    def _pass(self) -> None:
+        """Let each block go to all ends."""
         raised: BaseException | None = None
         ends = [(end.step, taker) for end, taker in zip(self._work.ends, self._takers, strict=True)]
         try:
             for block in self._blocks:
                 self._branches.feed(block)
                 for step, taker in ends:
-                    if step is own:
-                        yield from self._branches.given(step)
-                    elif not taker.done:
+                    if not taker.done:
                         taker.take(self._branches.given(step))
-                if own is None and all(taker.done for taker in self._takers):
+                if all(taker.done for taker in self._takers):
                     return
                 del block  # errors that are kept hold this frame
                 self._branches.let_go()
@@ -165,24 +164,9 @@ class _Running:
         if raised is not None:
             raise raised
 
-    def _write(self, end: End) -> Any:
-        to = end.to
-        assert isinstance(to, Written)
-        handing = Handing(self._passing(end.step), self._writing)
-        try:
-            written = to.sink.write(handing.records(), self._where, self._report.attempt)
-        except (OutputError, Unplaced):
-            raise  # of the first no record is to blame for, and the record of the second is still to be found
-        except USER_ERRORS as error:
-            self._run.failing.raise_in(end.step.ops(), handing.place(), error)
-        self._writing.note(0, 0)
-        self._report.outputs.append((to.number, written))
-        return written
-
-    def _values_of(self, number: int, end: End, written: Any) -> Sequence[Any]:
+    def _values_of(self, end: End, taker: _Taker) -> Sequence[Any]:
         if not isinstance(end.to, Into):
-            return (written if isinstance(end.to, Written) else None,)
-        taker = self._takers[number]
+            return (None,)
         assert isinstance(taker, _Reducer)
         try:
             state, fails = taker.state(), False
@@ -213,13 +197,14 @@ class _Running:
 
 
 class _Taker:
-    """Takes what an end is given, block by block; mutable, of one call. This one has nothing to do."""
+    """Takes what an end is given, block by block; mutable, of one call."""
 
     done = False
     """Whether more records change nothing."""
 
     def take(self, blocks: Iterator[Block]) -> None:
         """Take what the end is given of one block of the records."""
+        raise NotImplementedError
 
     def flush(self) -> None:
         """Do with all records what is to be done with them."""
@@ -245,6 +230,16 @@ class _Emitter(_Taker):
             self._emit(self._found)
             self._report.resume()
         self._found, self._begin = [], perf_counter()
+
+
+class _Writer(_Taker):
+    """Writes records."""
+
+    def __init__(self, run: TaskRun, below: Step, to: Written, where: Any, report: Report) -> None:
+        self.writing = Writing(run, below, to.sink, to.number, where, report)
+
+    def take(self, blocks: Iterator[Block]) -> None:
+        self.writing.take(blocks)
 
 
 class _Reducer(_Taker):

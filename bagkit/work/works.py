@@ -7,9 +7,7 @@ from contextlib import closing
 from itertools import pairwise
 from typing import Any
 
-from bagkit.errors import OutputError
 from bagkit.flow.batches import Batches
-from bagkit.flow.blocks import Handing
 from bagkit.flow.buckets import Buckets
 from bagkit.flow.report import Report
 from bagkit.flow.sample import Sample
@@ -17,11 +15,11 @@ from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import Call, Op, Reduction, SampledExchange, Sink
 from bagkit.sentinels import EMPTY
 from bagkit.work.chain import Chain
-from bagkit.work.failing import USER_ERRORS
 from bagkit.work.failures import add_place, failed_operation
 from bagkit.work.run import TaskRun
 from bagkit.work.steps import Value
 from bagkit.work.taking import task_room
+from bagkit.work.writing import Writing
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,10 +68,7 @@ class WithLast:
 
 @dataclass(frozen=True, eq=False)
 class Write:
-    """A Work: writes the records of `chain` to where the last element of the task's part says, and says what it wrote.
-
-    The report carries it too, with the `number` of the sink: so the caller's side has it as soon as it is done.
-    """
+    """A Work: writes the records of `chain` to where the last element of its part says, and says what it wrote."""
 
     chain: Chain
     sink: Sink
@@ -81,20 +76,11 @@ class Write:
 
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
         *part, where = part
-        run = TaskRun(part, inputs, report)
-        blocks = run.blocks(self.chain.step)
-        figures = run.next_figures()
-        handing = Handing(blocks, figures)
-        try:
-            with closing(run):
-                written = self.sink.write(handing.records(), where, report.attempt)
-        except OutputError:
-            raise  # which no record is to blame for
-        except USER_ERRORS as error:
-            run.failing.raise_in(self.chain.step.ops(), handing.place(), error)
-        figures.note(0, 0)
-        report.outputs.append((self.number, written))
-        return written
+        run, step = TaskRun(part, inputs, report), self.chain.step
+        blocks = run.blocks(step)
+        with closing(run), Writing(run, step, self.sink, self.number, where, report) as writing:
+            writing.take(blocks)
+            return writing.seal()
 
 
 @dataclass(frozen=True)

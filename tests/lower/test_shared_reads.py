@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import json
 from collections.abc import Callable, Iterator
@@ -190,6 +191,14 @@ def test_a_key_that_is_noticed_when_a_table_is_written(folder: Path, tmp_path: P
 
 # How often files are read, and what is kept -----------------------------------------------------------------------
 
+
+def texts_of(answers: Any, folder: Path) -> list[Any]:
+    """Return how many answers there are, and what is in the files."""
+    found = {path.name: path.read_bytes() for path in sorted(folder.glob("[a-z]*-*"))}
+    assert len(found) > 2
+    return [len(answers), {name: gzip.decompress(its) if name.endswith(".gz") else its for name, its in found.items()}]
+
+
 FORMS: dict[str, Callable[[Any, Path, dict[str, Any]], Any]] = {
     "three reductions": lambda b, to, o: bk.compute(b.count(), b.pluck("x").max(), b.pluck("y").sum(), **o),
     "two bags": lambda b, to, o: bk.compute(b.pluck("x"), b.pluck("y"), **o),
@@ -209,6 +218,26 @@ FORMS: dict[str, Callable[[Any, Path, dict[str, Any]], Any]] = {
     "a file and a reduction": lambda b, to, o: (
         bk.compute(b.pluck("x").map(str).to_textfiles(to / "out", compute=False), b.count(), **o)[1]
     ),
+    "three outputs": lambda b, to, o: texts_of(
+        bk.compute(
+            b.pluck("x").map(str).to_textfiles(to / "x-*.txt.gz", compute=False),
+            b.filter(lambda r: r["x"] % 9 == 0).pluck("y").to_jsonl(to / "y-*.jsonl", compute=False),
+            b.map(lambda r: str(r["y"])).to_textfiles(to / "z-*.txt", compute=False),
+            **o,
+        ),
+        to,
+    ),
+    "what fails and what does not": lambda b, to, o: (
+        lambda good, bad: texts_of(
+            bk.compute(
+                good.to_jsonl(to / "good-*.jsonl", compute=False),
+                bad.pluck("message").to_jsonl(to / "bad-*.jsonl", compute=False),
+                good.count(),
+                **o,
+            ),
+            to,
+        )
+    )(*b.map(lambda r: r["x"] % (r["y"] - 3)).split_errors()),
     "reductions of what two use": lambda b, to, o: (
         (lambda c: bk.compute(c.sum(), c.max(), c.filter(lambda x: x > 9), **o))(b.map(lambda r: r["x"] + r["y"]))
     ),
@@ -270,6 +299,36 @@ def test_what_fails_beside_what_is_written_leaves_no_output(folder: Path, tmp_pa
         bk.compute(written, bag.map(lambda r: 1 / (r["age"] - 39)).sum(), scheduler="sync")
     assert f"{folder / '0.json'}, line 40 " in "\n".join(caught.value.__notes__)
     assert not list(tmp_path.glob("out/*.txt"))
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "processes"])
+def test_a_record_that_one_output_does_not_take_is_in_no_output(folder: Path, scheduler: str) -> None:
+    bag = bk.read_json(folder / "*.json")
+    first = bag.pluck("name").to_textfiles(folder / "out" / "n-*.txt", compute=False)
+    second = bag.map(lambda r: {1, 2} if r["age"] == 39 else r["age"]).to_jsonl(folder / "out" / "a-*", compute=False)
+    with pytest.raises(TypeError) as caught:
+        bk.compute(first, second, scheduler=scheduler)
+    assert f"{folder / '0.json'}, line 40 " in "\n".join(caught.value.__notes__)
+    assert not list(folder.glob("out/[an]-0*")), "another partition may be done before"
+
+
+def test_functions_are_called_once_for_several_outputs(folder: Path) -> None:
+    seen = []
+    names = bk.read_json(folder / "*.json").map(lambda r: seen.append(r["name"]) or r["name"])
+    to = [names.to_textfiles(folder / f"{n}-*.txt", compute=False) for n in range(3)]
+    assert [list(map(Path, paths)) for paths in bk.compute(*to, scheduler="sync")] == [
+        [folder / f"{n}-{part}.txt" for part in range(3)] for n in range(3)
+    ]
+    assert seen == [record["name"] for record in RECORDS]
+
+
+def test_outputs_that_leave_records_out_know_how_many(folder: Path) -> None:
+    bag = bk.read_json(folder / "*.json")
+    even = bag.map(lambda r: 1 // (r["age"] % 2 - 1)).to_jsonl(folder / "even-*", compute=False)
+    all_of_them = bag.pluck("age").to_jsonl(folder / "all-*", compute=False)
+    with pytest.warns(bk.SkippedRecordsWarning, match="250 records skipped"):
+        found = bk.compute(even, all_of_them, scheduler="sync", on_error="skip")
+    assert [sum(file.records for file in manifest.files) for manifest in found] == [250, 500]
 
 
 def digits(line: str) -> Iterator[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from functools import partial
 from typing import Any, Final
@@ -12,7 +12,7 @@ from typing import Any, Final
 from bagkit.errors import ColumnTypeError, MismatchError, PlanError, add_notes, one_line, text_of
 from bagkit.io.input.avro import CODECS, check_codec, import_fastavro
 from bagkit.io.output.avro_values import Reading
-from bagkit.io.output.sinks import OutputFile, WriteLines, plan_lines
+from bagkit.io.output.sinks import Filling, OutputFile, WriteLines, plan_lines
 from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import OnRecords, PerPartition
 from bagkit.plan.node import Plan
@@ -102,17 +102,11 @@ class WriteAvro(WriteLines):
         avro = {"codec": self.codec, "sync_interval": self.sync_interval, "metadata": dict(self.metadata)}
         return super().made_with | avro
 
-    def fill(self, file: OutputFile, records: Iterator[bytes]) -> int:
+    def filling(self, file: OutputFile) -> Filling:
         from fastavro.write import Writer
 
         target: Any = _Target(file)  # all of a file that it needs
-        writer = Writer(target, dict(self.schema), self.codec, metadata=dict(self.metadata))
-        total = 0
-        for block in _blocks(records, self.sync_interval):
-            writer.write_block(block)
-            total += block.num_records
-        writer.flush()
-        return total
+        return _Blocks(Writer(target, dict(self.schema), self.codec, metadata=dict(self.metadata)), self.sync_interval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +117,33 @@ class _Block:
     bytes_: io.BytesIO
 
 
-def _blocks(records: Iterator[bytes], size: int) -> Iterator[_Block]:
-    held: list[bytes] = []
-    room = size
-    for record in records:
-        held.append(record)
-        room -= len(record)
-        if room <= 0:
-            yield _Block(len(held), io.BytesIO(b"".join(held)))
-            held, room = [], size
-    if held:
-        yield _Block(len(held), io.BytesIO(b"".join(held)))
+class _Blocks:
+    """Puts encoded records into a file, in blocks of at least `size` bytes."""
+
+    def __init__(self, writer: Any, size: int) -> None:
+        self._writer = writer
+        self._size = size
+        self._held: list[bytes] = []
+        self._room = size
+        self._total = 0
+
+    def take(self, records: Sequence[bytes]) -> None:
+        for record in records:
+            self._held.append(record)
+            self._room -= len(record)
+            if self._room <= 0:
+                self._write()
+
+    def _write(self) -> None:
+        self._writer.write_block(_Block(len(self._held), io.BytesIO(b"".join(self._held))))
+        self._total += len(self._held)
+        self._held, self._room = [], self._size
+
+    def end(self) -> int:
+        if self._held:
+            self._write()
+        self._writer.flush()
+        return self._total
 
 
 class _Target:
@@ -144,7 +154,7 @@ class _Target:
 
     def write(self, data: bytes) -> int:
         """Write all of `data`."""
-        self._file.write_lines(iter((bytes(data),)))
+        self._file.write(bytes(data))
         return len(data)
 
     def seekable(self) -> bool:

@@ -6,11 +6,10 @@ A record comes as the bytes of its line; what makes them is in ops/encoding.py.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
-from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from bagkit.errors import PlanError
 from bagkit.exchange.checksum import crc32
@@ -106,19 +105,19 @@ class WriteLines(Sink):
             "last_separator": self.last_separator,
         }
 
-    def write(self, records: Iterator[bytes], where: Any, attempt: int) -> Any:
+    def start(self, where: Any, attempt: int) -> FileBeingWritten:
         number, directory, compression = where
         file = OutputFile(self.store, f"{directory}/{number}.{attempt}.{secrets.token_hex(8)}", compression)
         try:
-            return (number, file.path, self.fill(file, records), *file.seal())
+            return FileBeingWritten(number, file, self.filling(file))
         except BaseException:
             file.abandon()
             raise
 
-    def fill(self, file: OutputFile, records: Iterator[bytes]) -> int:
-        """Write all `records` to `file`, and return how many there are."""
+    def filling(self, file: OutputFile) -> Filling:
+        """Return what puts records into `file`."""
         last = self.separator if self.last_separator else b""
-        return file.write_lines(records, self.mark if self.separator else b"", self.separator, last)
+        return Lines(file, self.mark if self.separator else b"", self.separator, last)
 
     def part(self, number: int) -> SinkPart:
         """Return what writes one of its partitions alone."""
@@ -157,33 +156,8 @@ class OutputFile:
         with failing_as(path, Exception):
             self._file = store.create(path)
 
-    def write_lines(self, lines: Iterator[bytes], mark: bytes = b"", separator: bytes = b"", last: bytes = b"") -> int:
-        """Write all `lines`, and return how many there are; some at a time, as many as make a block, by those before.
-
-        If there are any, `mark` stands before them, `separator` between them, and `last` behind them: a file without
-        lines has no line end, which would be read as a line that is empty.
-        """
-        wanted, written = 1, 0  # they may be large
-        while batch := list(islice(lines, wanted)):
-            count = len(batch)
-            if not written:
-                self._write_block(mark)
-            elif wanted == 1:
-                self._write_block(separator)  # apart, for to put it before a large line makes a copy of that
-            elif separator:
-                batch.insert(0, b"")  # and so the block begins with one
-            written += count
-            block = separator.join(batch)
-            if len(block) * 2 < BLOCK:
-                wanted = min(wanted * 2, _MOST_LINES)
-            elif len(block) > BLOCK * 2:
-                wanted = max(wanted // 2, 1)
-            self._write_block(block)
-        if written:
-            self._write_block(last)
-        return written
-
-    def _write_block(self, block: bytes) -> None:
+    def write(self, block: bytes) -> None:
+        """Write a few bytes, which are compressed if the file is."""
         if block:
             self._write(block if self._compressor is None else self._compressor.compress(block))
 
@@ -208,6 +182,89 @@ class OutputFile:
             self._store.abandon(self._file, self.path)
         except Exception:
             pass  # the error that led here is the one to be told of; the caller's side removes the directory
+
+
+class Filling(Protocol):
+    """Puts records into a file; mutable, of that file."""
+
+    def take(self, records: Sequence[bytes]) -> None:
+        """Take the next few records."""
+
+    def end(self) -> int:
+        """Write what is left, and return how many records there were."""
+
+
+class Lines:
+    """Puts lines into a file, some at a time: as many as make a block, by those before. So bytes that are compressed do
+    not depend on how many come together.
+
+    If there are any, `mark` stands before them, `separator` between them, and `last` behind them: a file without lines
+    has no line end, which would be read as a line that is empty.
+    """
+
+    def __init__(self, file: OutputFile, mark: bytes, separator: bytes, last: bytes) -> None:
+        self._file = file
+        self._mark = mark
+        self._separator = separator
+        self._last = last
+        self._waiting: list[bytes] = []
+        self._wanted = 1  # they may be large
+        self._written = 0
+
+    def take(self, records: Sequence[bytes]) -> None:
+        """Take the next few lines."""
+        waiting, begin = self._waiting, 0
+        waiting += records
+        while len(waiting) - begin >= self._wanted:
+            end = begin + self._wanted
+            self._write(waiting[begin:end])
+            begin = end
+        del waiting[:begin]
+
+    def _write(self, lines: list[bytes]) -> None:
+        count = len(lines)
+        if not self._written:
+            self._file.write(self._mark)
+        elif self._wanted == 1:
+            self._file.write(self._separator)  # apart, for to put it before a large line makes a copy of that
+        elif self._separator:
+            lines.insert(0, b"")  # and so the block begins with one
+        self._written += count
+        block = self._separator.join(lines)
+        if len(block) * 2 < BLOCK:
+            self._wanted = min(self._wanted * 2, _MOST_LINES)
+        elif len(block) > BLOCK * 2:
+            self._wanted = max(self._wanted // 2, 1)
+        self._file.write(block)
+
+    def end(self) -> int:
+        """Write what is left, and return how many lines there were."""
+        if self._waiting:
+            self._write(self._waiting)
+        if self._written:
+            self._file.write(self._last)
+        return self._written
+
+
+class FileBeingWritten:
+    """The file of one partition; mutable, of one task."""
+
+    def __init__(self, number: int, file: OutputFile, filling: Filling) -> None:
+        self._number = number
+        self._file = file
+        self._filling = filling
+
+    def take(self, records: Sequence[bytes]) -> None:
+        """Take the next few records."""
+        self._filling.take(records)
+
+    def seal(self) -> tuple[Any, ...]:
+        """Bring all to the disk; return what is known of the file."""
+        return self._number, self._file.path, self._filling.end(), *self._file.seal()
+
+    def abandon(self) -> None:
+        """Remove the file."""
+        self._file.abandon()
 
 
 def inputs_of(plan: Plan) -> dict[str, tuple[int | str | None, ...]]:
