@@ -37,6 +37,35 @@ def test_nothing_lazy_is_shown(value: Any, kind: str, call: str) -> None:
     assert str(error.value) == f"show: got a {kind}, which is not computed yet; hint: bagkit.show({call})"
 
 
+class OddSet(frozenset[int]):
+    def __len__(self) -> int:
+        raise ValueError("no length")
+
+    def __iter__(self) -> Any:
+        raise ValueError("no iterator")
+
+
+class OddText(str):
+    def __len__(self) -> int:
+        raise ValueError("no length")
+
+
+class NoDataclass:
+    @property
+    def __dataclass_fields__(self) -> Any:
+        raise ValueError("no fields")
+
+    def __repr__(self) -> str:
+        return "NoDataclass()"
+
+
+def test_what_a_class_of_its_own_says_of_itself_is_not_asked() -> None:
+    assert repr(bk.show([OddSet([1]), NoDataclass()])) == "[{1}, NoDataclass()]"
+    pages = [bk.show(value)._repr_html_() for value in (OddSet([1]), OddText("abc"), NoDataclass())]
+    assert "1 item" in pages[0]
+    assert "NoDataclass()" in pages[2]
+
+
 def test_levels() -> None:
     with pytest.raises(bk.PlanError) as error:
         bk.show([], levels=-1)

@@ -83,7 +83,7 @@ class Picture:
             format: svg, png, pdf, dot or mermaid. None: by the suffix, and svg for a name without one.
 
         Raises:
-            PlanError: There is no such format.
+            PlanError: There is no such format, or `filename` is no path.
             MissingExtraError: For png and pdf, neither vl-convert-python nor Graphviz's `dot` is installed.
             OutputError: The file can't be written.
 
@@ -93,6 +93,8 @@ class Picture:
         >>> path.read_text().startswith("digraph")
         True
         """
+        if not isinstance(filename, (str, os.PathLike)):
+            raise PlanError(f"visualize: filename is {one_line(filename)}; expected a path, as a str or os.PathLike")
         path = Path(filename)
         suffix = path.suffix[1:].lower()
         kind = (format or SUFFIXES.get(suffix, suffix) or "svg").lower().removeprefix(".")

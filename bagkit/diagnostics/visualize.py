@@ -16,7 +16,7 @@ from typing import Any
 from bagkit.amounts import how_many, seconds_text
 from bagkit.diagnostics.drawing import Drawing, Edge, Node, Shape, clean
 from bagkit.diagnostics.profile import Profile, Spent, figures_by_labels
-from bagkit.errors import PlanError
+from bagkit.errors import PlanError, one_line
 from bagkit.ops.calls import DelayedCall, Known, identity
 from bagkit.plan.chain import ChainMark
 from bagkit.plan.kinds import PerPartition, Source
@@ -42,6 +42,8 @@ def draw(roots: Sequence[Plan], rankdir: str, color: str | None, profile: Profil
         raise PlanError(f"visualize: rankdir is {rankdir!r}; expected one of {', '.join(RANKDIRS)}")
     if color is not None and color not in COLORS:
         raise PlanError(f"visualize: color is {color!r}; expected 'function' or 'time'")
+    if profile is not None and not isinstance(profile, Profile):
+        raise PlanError(f"visualize: profile is {one_line(profile)}; expected a bagkit.Profile")
     if (color == "time") != (profile is not None):
         raise PlanError(
             "visualize: color='time' and profile= go together; hint: `with bagkit.Profile() as profile: x.compute()`, "

@@ -21,6 +21,7 @@ COUNTED: Final = 100_000
 MOST_FILES: Final = 50
 LONGEST_LINE: Final = 1_000_000
 """Characters of a record that is parsed to be shown."""
+_OPENING: Final = frozenset(b"{[")
 MOST_LINES: Final = 40
 """Of a traceback."""
 
@@ -90,10 +91,9 @@ def manifest_page(files: Sequence[ShownFile], records: int, size: str, tallies: 
 
 
 def _result(result: object) -> str:
-    own = ask(type(result), "_repr_html_")
-    if own is not None:  # of a data frame, say
-        return str(own(result))
-    return tree(result, opened=1)
+    own = ask(type(result), "_repr_html_")  # of a data frame, say, which may be set to give none
+    page = None if own is None else own(result)
+    return tree(result, opened=1) if page is None else str(page)
 
 
 def _kinds(failures: Sequence[ShownFailure]) -> str:
@@ -132,7 +132,7 @@ def _failure(failure: ShownFailure, opened: bool = False) -> str:
 
 def _parsed(record: Any) -> Any:
     """Return the value of a record that is a line of JSON, and any other record as it is."""
-    if not isinstance(record, (str, bytes)) or len(record) > LONGEST_LINE or record[:1] not in ("{", "[", b"{", b"["):
+    if not isinstance(record, (str, bytes)) or len(record) > LONGEST_LINE or ord(record[:1] or " ") not in _OPENING:
         return record
     try:
         return standard_loads(record)

@@ -80,7 +80,7 @@ def _node(key: str, value: Any, depth: int, budget: int, opened: int) -> tuple[s
 
 def _leaf(key: str, value: Any, budget: int) -> tuple[str, int]:
     kind, text = _words(value)
-    size = len(value) if isinstance(value, (str, bytes)) else 0
+    size = str.__len__(value) if isinstance(value, str) else bytes.__len__(value) if isinstance(value, bytes) else 0
     longest = min(LONGEST_TEXT, LONG_TEXT * budget)
     if size > LONG_TEXT and longest > LONG_TEXT:
         unit = "characters" if isinstance(value, str) else "bytes"
@@ -119,15 +119,16 @@ def parts_of(value: Any) -> Parts | None:
         start = f"{kind.__name__}(" if isinstance(named, tuple) else "("
         return start, tuple.__len__(value), zip(names, tuple.__iter__(value), strict=False), ")"
     if isinstance(value, (set, frozenset)):
-        return "{", len(value), (("", part) for part in value), "}"
+        plain: Any = set if isinstance(value, set) else frozenset
+        return "{", plain.__len__(value), (("", part) for part in plain.__iter__(value)), "}"
     own = _fields(value)
     return (f"{kind.__name__}(", len(own), ((name, _field(value, name)) for name in own), ")") if own else None
 
 
 def _fields(value: Any) -> list[str]:
     """Return the names of the fields of a dataclass or a Struct of msgspec."""
-    if ask(type(value), "__dataclass_fields__") is not None:
-        return [each.name for each in fields(value)]
+    if isinstance(ask(type(value), "__dataclass_fields__"), dict):
+        return [each.name for each in fields(type(value))]
     found = ask(type(value), "__struct_fields__", ())
     return list(found) if isinstance(found, tuple) else []
 

@@ -58,6 +58,8 @@ def is_step(word: str) -> bool:
 
 def with_step(value: Any, text: str, *, at_once: bool = False) -> Any:
     """Return `value`, a bag or an Item, with the step that `text` says; `at_once` has a `take` computed."""
+    import bagkit
+
     word, args, keywords = _read(text)
     name, defaults = ALIASES.get(word, (word, {}))
     method = getattr(type(value), name, None)
@@ -84,6 +86,8 @@ def with_step(value: Any, text: str, *, at_once: bool = False) -> Any:
         made = method(value, *given, **given_by_name)
     except (PlanError, OptionError) as error:
         raise WrongStep(f"step {one_line(text, 80)}: {error}") from None
+    if not isinstance(made, (bagkit.Bag, bagkit.Item)):
+        raise WrongStep(f"step {one_line(text, 80)}: it gives {one_line(made, 60)}; expected a step that gives records")
     return method(value, *given, **{**given_by_name, **_AT_ONCE[name]}) if at_once else made
 
 
@@ -104,9 +108,13 @@ def _read(text: str) -> tuple[str, list[ast.expr], list[ast.keyword]]:
         ) from None
     if isinstance(found, ast.Name):
         return found.id, [], []
-    if isinstance(found, ast.Call) and isinstance(found.func, ast.Name):
+    if isinstance(found, ast.Call) and isinstance(found.func, ast.Name) and not _has_stars(found):
         return found.func.id, found.args, found.keywords
     raise WrongStep(f"step {one_line(text, 80)}: not understood; expected name or name(...), such as 'pluck(name)'")
+
+
+def _has_stars(call: ast.Call) -> bool:
+    return any(isinstance(each, ast.Starred) for each in call.args) or any(not each.arg for each in call.keywords)
 
 
 def _reason(error: BaseException) -> str:
@@ -162,7 +170,7 @@ def _evaluated(source: str, text: str) -> Any:
     own |= {each.id for each in ast.walk(tree) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
     for each in ast.walk(tree):
         if isinstance(each, ast.Name) and each.id not in own and not hasattr(builtins, each.id):
-            names[each.id] = _module(each.id, text, _as_text(each.id, tree.body))
+            names[each.id] = _module(each.id, text, _hint(each.id, text, tree.body))
     try:
         return eval(code, names)
     except (Exception, SystemExit) as error:
@@ -173,16 +181,18 @@ def _is_in(folder: str, name: str) -> bool:
     return importlib.machinery.PathFinder.find_spec(name, [folder]) is not None
 
 
-def _as_text(name: str, tree: ast.expr) -> str:
-    """Return what to write where a name was to be a text: the whole argument, or a field in brackets."""
+def _hint(name: str, text: str, tree: ast.expr) -> str:
+    """Return what to write where a name was to be a text, the whole argument or a field in brackets, or a field."""
     body = tree.body if isinstance(tree, ast.Lambda) else tree
     if isinstance(body, ast.Name):
-        return f"({name!r})"
-    fields = [each for each in ast.walk(tree) if isinstance(each, ast.Subscript) and _dotted(each.slice) == [name]]
-    return f"[{name!r}]" if fields else ""
+        return f"; hint: {text.partition('(')[0]}({name!r}) takes it as a text"
+    if any(isinstance(each, ast.Subscript) and _dotted(each.slice) == [name] for each in ast.walk(tree)):
+        return f"; hint: [{name!r}] takes it as a text"
+    called = any(isinstance(each, ast.Call) and _dotted(each.func) == [name] for each in ast.walk(tree))
+    return "" if called else f"; hint: r[{name!r}] is a field"
 
 
-def _module(name: str, text: str, as_text: str) -> Any:
+def _module(name: str, text: str, hint: str) -> Any:
     here = os.getcwd()
     if here not in sys.path and importlib.util.find_spec(name) is None and _is_in(here, name):
         # Python puts the folder of the program there, and not the user's. At the end, and only where a step names a
@@ -192,8 +202,6 @@ def _module(name: str, text: str, as_text: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError:
-        before = "" if as_text.startswith("[") else text.partition("(")[0]
-        hint = f"; hint: {before}{as_text} takes it as a text" if as_text else ""
         raise WrongStep(
             f"step {one_line(text, 80)}: {name} is not known: no module has this name, and a record is called r{hint}"
         ) from None

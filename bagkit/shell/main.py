@@ -12,7 +12,6 @@ from bagkit.shell.arguments import Arguments, parsed
 
 DONE: Final = 0
 FAILED: Final = 1
-BROKEN_DATA: Final = 2
 WRONG_USE: Final = 64
 INTERRUPTED: Final = 130
 NOBODY_READS: Final = 141

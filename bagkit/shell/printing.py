@@ -76,13 +76,12 @@ def _with_text_keys(value: Any) -> Any:
     return value
 
 
-def write_csv(records: Iterable[Any], file: TextIO, columns: Sequence[str] | None, names: Sequence[str] = ()) -> int:
-    """Write `records` as CSV, and return how many there were. What has no place in the columns is an error."""
+def write_csv(records: Iterable[Any], file: TextIO, columns: Sequence[str] | None, names: Sequence[str] = ()) -> None:
+    """Write `records` as CSV. What has no place in the columns is an error."""
     first, rest = _first(iter(records))
     known = _columns(first, columns, names)
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(known.names)
-    count = 0
     for record in chain(first, rest):
         if columns is None:
             _refuse_others(record, known)
@@ -90,8 +89,6 @@ def write_csv(records: Iterable[Any], file: TextIO, columns: Sequence[str] | Non
         if len(row) > len(known.names):
             raise PlanError(f"csv: a record has {len(row)} values, and there are {len(known.names)} columns{_AS_JSON}")
         writer.writerow(map(_cell, row))
-        count += 1
-    return count
 
 
 _AS_JSON: Final = "; hint: --output json"

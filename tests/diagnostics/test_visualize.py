@@ -293,6 +293,8 @@ ERRORS: dict[str, tuple[dict[str, Any], str]] = {
     "color": ({"color": "order"}, "visualize: color is 'order'; expected 'function' or 'time'"),
     "time without a profile": ({"color": "time"}, "visualize: color='time' and profile= go together; hint: "),
     "profile without time": ({"profile": bk.Profile()}, "visualize: color='time' and profile= go together; hint: "),
+    "no profile": ({"color": "time", "profile": 5}, "visualize: profile is 5; expected a bagkit.Profile"),
+    "no path": ({"filename": 5}, "visualize: filename is 5; expected a path, as a str or os.PathLike"),
     "format without filename": ({"format": "png"}, "visualize: format is 'png', and there is no filename; hint: "),
     "format": (
         {"filename": "picture.jpeg"},

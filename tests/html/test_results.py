@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+import pandas
 import pytest
 
 import bagkit as bk
@@ -120,6 +121,9 @@ def test_a_frame_that_was_collected() -> None:
         scheduler="sync", on_error="collect"
     )  # fmt: skip
     assert "<th>a</th>" in got._repr_html_()
+    with pandas.option_context("display.notebook_repr_html", False):
+        assert "None</div>" not in got._repr_html_()
+        assert "bk-tree" in got._repr_html_()
 
 
 def test_files_and_runs(tmp_path: Path) -> None:

@@ -480,6 +480,14 @@ WRONG: dict[tuple[str, ...], str] = {
     "called r\n",
     ("logs/*.gz", "map(r[nope])"): "step 'map(r[nope])': nope is not known: no module has this name, and a record is "
     "called r; hint: ['nope'] takes it as a text",
+    (
+        "logs/*.gz",
+        "filter(nope > 1)",
+    ): "step 'filter(nope > 1)': nope is not known: no module has this name, and a record "
+    "is called r; hint: r['nope'] is a field",
+    ("logs/*.gz", "random_split([0.5, 0.5])"): "step 'random_split([0.5, 0.5])': it gives [Bag of ",
+    ("logs/*.gz", "take(*[3])"): "step 'take(*[3])': not understood; expected name or name(...)",
+    ("logs/*.gz", "take(**{'k': 3})"): "step \"take(**{'k': 3})\": not understood; expected name or name(...)",
     ("logs/*.gz", "plan"): "step 'plan': there is no 'plan' of a bag\n",
     ("logs/*.gz", "npartitions"): "step 'npartitions': there is no 'npartitions' of a bag; did you mean 'repartition'?",
     ("split-errors", "logs/*.gz", "--good", "g.jsonl", "--bad", "./g.jsonl"): "split-errors: --good and --bad are both",

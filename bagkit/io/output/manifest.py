@@ -377,8 +377,9 @@ def row_of_file(file: WrittenFile, home: str) -> list[Any]:
 
 def from_row(row: Sequence[Any], home: str) -> WrittenFile:
     """Return the file that `row_of_file` was given."""
-    name, partition, records, nbytes, checksum, mtime_ns, etag, lost, inputs, identity, tallies, about = row
+    name, partition, records, nbytes, checksum, mtime_ns, etag, lost, inputs, identity, tallies, *about = row
+    # An earlier version of the format said nothing about a file.
     path = name if os.path.isabs(name) or "://" in name else f"{home}/{name}"
     parts = tuple([InputPart(*part) for part in inputs])
     facts = (records, nbytes, checksum, mtime_ns, etag, lost, parts, identity)
-    return WrittenFile(path, partition, *facts, tallies=_pairs(tallies), about=about)
+    return WrittenFile(path, partition, *facts, tallies=_pairs(tallies), about=about[0] if about else None)

@@ -454,13 +454,25 @@ def test_a_damaged_account_is_never_believed(job: Job, kind: str) -> None:
     assert refused > 5
 
 
-def test_an_account_of_another_version_is_not_read(job: Job) -> None:
-    job.run()
+def rewrite_account(job: Job, change: Callable[[dict[str, Any]], object]) -> None:
     (account,) = job.out.glob(".bagkit-*")
     content = json.loads(account.read_bytes())
     del content["checksum"]
-    content["format"] = 99
+    change(content)
     account.write_bytes(json.dumps({"checksum": manifests.checksum_of(content), **content}, indent=1).encode())
+
+
+def test_an_account_of_before_rows_had_their_last_field_is_read(job: Job) -> None:
+    job.run()
+    job.made()
+    rewrite_account(job, lambda content: [row.pop() for row in (content["fields"], *content["files"])])
+    assert job.run().records == 6
+    assert job.made() == []
+
+
+def test_an_account_of_another_version_is_not_read(job: Job) -> None:
+    job.run()
+    rewrite_account(job, lambda content: content.update(format=99))
     with pytest.raises(bk.ResumeMismatchError, match="is damaged: it is of the version 99"):
         job.run()
 
