@@ -397,10 +397,21 @@ def _make_cached_property(function: Callable[[Any], Any], name: str | None) -> f
     return made
 
 
+def _reduce_partial_method(value: functools.partialmethod[Any]) -> Any:
+    return _make_partial_method, (value.func, value.args, value.keywords)
+
+
+def _make_partial_method(
+    function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]
+) -> functools.partialmethod[Any]:
+    return functools.partialmethod(function, *arguments, **keywords)
+
+
 _REDUCERS: dict[type, Callable[[Any], Any]] = {
     **dict.fromkeys(SENTINEL_TYPES, reduce_sentinel),
     types.CodeType: _reduce_code,
     functools.cached_property: _reduce_cached_property,  # which has a lock up to Python 3.11
+    functools.partialmethod: _reduce_partial_method,  # which pickle can't make without its function since Python 3.14
     _SCANNER: _reduce_json_scanner,
     weakref.WeakKeyDictionary: _reduce_weak_dictionary,
     weakref.WeakValueDictionary: _reduce_weak_dictionary,

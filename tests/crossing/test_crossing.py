@@ -157,6 +157,8 @@ CLASSES = """
         def __init__(self, value): self.value = value
         @functools.cached_property
         def twice(self): return self.value * 2
+        def times(self, number, *, plus=0): return self.value * number + plus
+        thrice = functools.partialmethod(times, 3, plus=1)
 
     class Shape(abc.ABC):
         @abc.abstractmethod
@@ -230,6 +232,7 @@ def program() -> types.SimpleNamespace:
         ("new type", lambda p: p.Identifier),
         ("nested", lambda p: lambda x: p.Outer.Inner.__qualname__),
         ("cached property", lambda p: lambda x: p.Lazily(x).twice),
+        ("partial method", lambda p: lambda x: p.Lazily(x).thrice()),
         ("abstract", lambda p: lambda x: p.Square().area()),
         ("single dispatch", lambda p: p.kind),
         ("cache, recursive", lambda p: p.fib),
