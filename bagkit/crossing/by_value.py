@@ -422,9 +422,9 @@ _OF_GLOBALS = frozenset(("LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL"))
 
 
 def _tell_globals(code: types.CodeType, known: Any) -> None:
-    """Put the globals of `code` to what cloudpickle has `known`.
+    """Add the names of globals in `code` to those that cloudpickle has `known`.
 
-    Else it asks `dis`, which makes a text of each constant, and Python makes none of an integer of too many digits.
+    It would ask `dis`, which makes a text of each constant, and Python makes none of an integer of too many digits.
     """
     if code not in known:
         known[code] = {name: None for part in codes_in(code) for name in names_in(part, _OF_GLOBALS)}
