@@ -88,7 +88,7 @@ def _numpy_reduce(value: Any, spawns: bool) -> Any:
 
 
 def _attribute(module: str, name: str) -> Any:
-    return getattr(sys.modules.get(module) or __import__(module, fromlist=[name]), name)
+    return getattr(__import__(module, fromlist=[name]), name)
 
 
 def _spawn(make: Callable[..., Any], seed: str, *arguments: Any) -> Any:

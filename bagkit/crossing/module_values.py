@@ -30,9 +30,7 @@ from bagkit.user_code.file_statements import statements
 from bagkit.user_code.main_module import MAIN
 from bagkit.user_code.modules import CACHED, assigned_together, found_by_name, is_users
 
-PLAIN = frozenset(
-    (type(None), bool, int, float, complex, str, bytes, range)
-)  # fmt: skip
+PLAIN = frozenset((type(None), bool, int, float, complex, str, bytes, range))
 PLAIN_ELSEWHERE = (
     ("datetime", "date"), ("datetime", "datetime"), ("datetime", "time"), ("datetime", "timedelta"),
     ("decimal", "Decimal"), ("fractions", "Fraction"), ("pathlib", "PosixPath"), ("uuid", "UUID"),

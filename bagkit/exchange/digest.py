@@ -257,7 +257,7 @@ def _digest_other(key: Any) -> int:
             return _parts(crc32(_named(kind).encode()), [getattr(key, name) for name in names])
     for parent in kind.__mro__[1:-1]:
         if parent in _DIGESTS:
-            if kind.__eq__ is parent.__eq__ and kind.__hash__ is parent.__hash__:
+            if is_compared_as(kind, parent):
                 return (_BELOW.get(parent) or _DIGESTS[parent])(key)
             break
     hash(key)  # a list is no key at all, which is another error
