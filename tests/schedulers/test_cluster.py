@@ -164,7 +164,7 @@ def test_of_tasks_that_ran_beside_each_other_the_one_is_named_that_kills(client:
 
     class Breaking(ClusterExecutor):
         def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-            label, future = args[5], Future[Any]()
+            label, future = args[6], Future[Any]()
             sent.append((label, future))
             if len(sent) > 2 and label != "kills":
                 return super().submit(fn, *args, **kwargs)
