@@ -18,7 +18,7 @@ from bagkit.io.input.archives import ENCRYPTED, LOCAL_HEADER, SIZES_LATER, conte
 from bagkit.io.input.codecs import ZIP_METHODS, DamagedError
 from bagkit.io.input.files import FileInfo, InputFile, open_file, read_fully
 from bagkit.io.input.inflating import inflate
-from bagkit.io.input.paths import means_the_file, name_matcher, named, reading
+from bagkit.io.input.paths import is_web, means_the_file, name_matcher, named, reading
 from bagkit.light_classes import dataclass
 
 if TYPE_CHECKING:
@@ -57,7 +57,9 @@ def members_of(info: FileInfo, storage_options: Mapping[str, Any]) -> Sequence[M
         found = _listed(file)
         if not all(0 <= member.offset < (info.size or sys.maxsize) for member in found):
             raise DamagedError("its list has files that are not in it")
-    except Exception:  # there is no list, or it makes no sense, or the server can't go to the end first
+    except Exception as error:  # there is no list, or it makes no sense
+        if type(error) is ValueError and is_web(info.path):
+            return ()  # its server can't go to the end first, so nobody knows whether there is one
         failure: SourceError | None = getattr(file, "failure", None)
         if failure is not None:
             raise failure from failure.__cause__  # which says nothing about the archive

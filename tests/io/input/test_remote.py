@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import gzip
 import http.server
+import io
 import socket
 import threading
 import warnings
+import zipfile
 from collections.abc import Iterator
 
 import fsspec
@@ -25,12 +27,25 @@ pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utc:Deprecatio
 
 LINES = [f"line {n} é\n" for n in range(30_000)]
 DATA = "".join(LINES).encode()
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
 FILES = {
     "a.txt": DATA,
     "b.txt": b"b\r\nb",
     "empty.txt": b"",
     "c.txt.gz": gzip.compress(DATA),
     "cut.gz": gzip.compress(DATA)[:-9],
+    "one.zip": zipped({"a": DATA}),
+    "two.zip": zipped({"a": b"1\n", "b": b"2\n"}),
+    "cut.zip": zipped({"a": b"1\n"})[:-1],
 }
 
 
@@ -111,17 +126,6 @@ def test_a_chain_of_filesystems(memory):
     (piece,) = plan_text_files(f"simplecache::{memory}/b.*").pieces()[0]
     assert piece.path == "simplecache::memory:///bk/b.txt"
     assert read(f"simplecache::{memory}/b.*") == ["b\n", "b"]
-
-
-def zipped(files: dict[str, bytes]) -> bytes:
-    import io
-    import zipfile
-
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return buffer.getvalue()
 
 
 # -- the web -----------------------------------------------------------------------------------------------------------
@@ -222,6 +226,26 @@ def test_a_server_without_ranges_is_read_from_the_beginning(web, monkeypatch):
     asked.clear()
     assert read_partitions(source) == [LINES]
     assert [asked_range is None for _, asked_range in asked] == [False, False, True]
+
+
+@both
+def test_archives(web):
+    """Without ranges the list at the end can't be had first: the last file was taken for cut off."""
+    url, _ = web
+    assert read(f"{url}/one.zip") == LINES
+    with pytest.raises(CorruptInputError, match="cut off"):
+        read(f"{url}/cut.zip")
+
+
+@with_ranges
+def test_an_archive_of_several_files(web):
+    assert read(f"{web[0]}/two.zip") == ["1\n", "2\n"]
+
+
+@without_ranges
+def test_an_archive_of_several_files_without_ranges(web):
+    with pytest.raises(CorruptInputError, match=r"archive of several files: 'a', 'b'.* hint: save it on this machine"):
+        read(f"{web[0]}/two.zip")
 
 
 def test_a_server_that_refuses_ranges(monkeypatch, memory):
