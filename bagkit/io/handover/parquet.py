@@ -42,8 +42,9 @@ def refuse_others(place: str, places: Sequence[str], known: Collection[str]) -> 
     Those that are known by the account of an earlier run are removed by who writes here.
     """
     before, _, after = place.partition("*")
-    for path in sorted(glob.glob(f"{glob.escape(before)}*{glob.escape(after)}")):
-        if path in places or path in known or not path[len(before) : -len(after) or None].isdigit():
+    found = glob.glob(f"{glob.escape(before)}*{glob.escape(after)}")
+    for path in sorted(set(found).difference(places, known)):
+        if not path[len(before) : -len(after) or None].isdigit():
             continue
         raise OutputExistsError(
             f"to_parquet: {named(path)} exists, and would be read together with the {len(places)} files that are "

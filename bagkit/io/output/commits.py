@@ -171,14 +171,15 @@ class FileWriting:
     def _refuse_existing(self) -> None:
         earlier = self._earlier()
         known = () if earlier is None else (*earlier.stale, *(file.path for file in earlier.files))
-        found = self._store.existing(dict.fromkeys((*self._targets.paths, *filter(self._targets.could_be, known))))
+        ours = dict.fromkeys(self._targets.paths)
+        found = self._store.existing([*ours, *sorted(self._targets.could_be(known).difference(ours))])
         if earlier is not None and (not found or self._is_of_other_parts(found, earlier)):
             self._take_over(earlier)
             return
         own = self._store.existing(map(self._targets.own, ("journal", "manifest.json")))
         if not found and not own:
             return
-        outputs = [path for path in found if path in self._targets.paths]
+        outputs = [path for path in found if path in ours]
         if not outputs:
             what = "exists, which an earlier run has written" if found else "is no account of an earlier run"
             raise OutputExistsError(
@@ -196,7 +197,7 @@ class FileWriting:
         return (
             self._wanted is not None
             and earlier.recipe == self._recipe
-            and not any(self._targets.paths[number] in found for number in self._wanted)
+            and not {self._targets.paths[number] for number in self._wanted}.intersection(found)
         )
 
     def _earlier(self, goes_on: bool = False) -> Account | None:
@@ -237,7 +238,7 @@ class FileWriting:
 
         That is over, or ends now: where there are no locks no one can tell. Its account may have been tampered with.
         """
-        self.stale = set(filter(self._targets.could_be, (*earlier.stale, *paths)))
+        self.stale = self._targets.could_be((*earlier.stale, *paths))
         for path in earlier.staging if not self._store.journals else ():
             directory, _, name = path.rpartition("/")
             if directory in self._targets.directories and name.startswith(f"{RESERVED}{self._targets.key}."):

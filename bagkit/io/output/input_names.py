@@ -61,7 +61,8 @@ def _names_there(place: Targets, store: Store) -> dict[_Slot, str]:
     if account is None or "operations" not in account.recipe:
         return {}  # or they are numbers
     before, _, after = place.template.partition("*")
-    found = sorted((file for file in account.files if place.could_be(file.path)), key=attrgetter("partition"))
+    ours = place.could_be(file.path for file in account.files)
+    found = sorted((file for file in account.files if file.path in ours), key=attrgetter("partition"))
     slots = zip(found, _slots([file.inputs for file in found]), strict=True)
     return {slot: file.path[len(before) : len(file.path) - len(after)] for file, slot in slots if file.inputs}
 

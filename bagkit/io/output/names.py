@@ -36,10 +36,11 @@ class Targets:
         """The directories that are written to."""
         return tuple(dict.fromkeys((self.home, *map(directory_of, self.paths))))
 
-    def could_be(self, path: str) -> bool:
-        """Return whether a file at `path` could have been written here, by a run of other partitions."""
-        if not self.template:
-            return path in self.paths
+    def could_be(self, paths: Iterable[str]) -> set[str]:
+        """Return those of `paths` that could have been written here, by a run of other partitions."""
+        return set(filter(self._fits, paths)) if self.template else set(paths).intersection(self.paths)
+
+    def _fits(self, path: str) -> bool:
         before, _, after = self.template.partition("*")
         name = path[len(before) : len(path) - len(after)]
         file = path.rpartition("/")[2]
