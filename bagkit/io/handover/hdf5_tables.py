@@ -331,55 +331,31 @@ class TableHome:
         group.numbers("u1", mi_level_nan_rep=0, data_col_nan_rep=1)
 
 
+@dataclass(frozen=True, slots=True)
 class _Attributes:
-    """Writes attributes as PyTables does: text as UTF-8 of fixed length, other objects pickled.
+    """Writes attributes as PyTables does: text as UTF-8 of fixed length, other objects pickled."""
 
-    Through HDF5's own calls, as h5py's take several times as long, and a file of many tables is mostly attributes.
-    """
-
-    def __init__(self, h5py: Any, node: Any) -> None:
-        self._h5a, self._h5s, self._h5t = h5py.h5a, h5py.h5s, h5py.h5t
-        self._node = node.id
+    h5py: Any
+    node: Any
 
     def texts(self, **texts: str) -> None:
         for name, text in texts.items():
-            self._bytes(name, text.encode(), self._h5t.CSET_UTF8)
+            data = text.encode()
+            dtype = self.h5py.string_dtype("utf-8", max(1, len(data)))
+            self.node.attrs.create(name, data if data else self.h5py.Empty(dtype), dtype=dtype)
 
     def pickled(self, **objects: Any) -> None:
         for name, value in objects.items():
-            self._bytes(name, pickle.dumps(value, 0), self._h5t.CSET_ASCII)
+            data = pickle.dumps(value, 0)
+            self.node.attrs.create(name, data, dtype=self.h5py.string_dtype("ascii", len(data)))
 
     def numbers(self, dtype: str, **numbers: int) -> None:
-        import numpy as np
-
         for name, number in numbers.items():
-            value = np.array(number, dtype)
-            self._write(name, value, self._h5t.py_create(value.dtype), self._h5s.create(self._h5s.SCALAR))
+            self.node.attrs.create(name, number, dtype=dtype)
 
     def blank(self, name: str) -> None:
         """Write a text without letters where PyTables has one of length 1."""
-        self._write(name, None, self._text_type(1, self._h5t.CSET_ASCII), self._h5s.create(self._h5s.SCALAR))
-
-    def _bytes(self, name: str, data: bytes, letters: int) -> None:
-        import numpy as np
-
-        kind = self._text_type(max(1, len(data)), letters)
-        space = self._h5s.create(self._h5s.SCALAR if data else self._h5s.NULL)
-        self._write(name, np.array(data, f"S{len(data)}") if data else None, kind, space)
-
-    def _text_type(self, size: int, letters: int) -> Any:
-        kind = self._h5t.C_S1.copy()
-        kind.set_size(size)
-        kind.set_cset(letters)
-        return kind
-
-    def _write(self, name: str, value: Any, kind: Any, space: Any) -> None:
-        encoded = name.encode()
-        if self._h5a.exists(self._node, encoded):
-            self._h5a.delete(self._node, encoded)
-        attribute = self._h5a.create(self._node, encoded, kind, space)
-        if value is not None:
-            attribute.write(value, kind)
+        self.node.attrs.create(name, b"", dtype=self.h5py.string_dtype("ascii", 1))
 
 
 def mark_group(h5py: Any, node: Any, is_root: bool) -> None:
