@@ -117,7 +117,10 @@ class TableParts:
             self._write(replace(table, columns=columns) if kept else table, paths)
         if self._exist == "error":
             self._check_places()  # once more: others may have written meanwhile
-        about = [{"columns": _digest(columns), "types": _plain(types)} for types in table.types]
+        digest = _digest(columns)
+        about = [
+            {"columns": digest, "types": _plain(types)} if self._exist == "update" else None for types in table.types
+        ]
         writing.adopt(list(zip(new, paths, map(sum, table.partitions), about, strict=True)))
         return self._paths()
 
@@ -128,8 +131,8 @@ class TableParts:
         for _, types in sorted({**there, **new}.items()):
             add_types(seen, types)
         columns = gathered.columns_for(self._encode, self._policy, seen)
-        same = all(file.about["columns"] == _digest(columns) for file in kept.values())
-        return columns if same else None
+        digest = _digest(columns)
+        return columns if all(file.about["columns"] == digest for file in kept.values()) else None
 
     def _paths(self) -> list[str]:
         return list(self._targets.paths)

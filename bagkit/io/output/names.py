@@ -37,7 +37,7 @@ class Targets:
         return tuple(dict.fromkeys((self.home, *map(directory_of, self.paths))))
 
     def could_be(self, paths: Iterable[str]) -> set[str]:
-        """Return those of `paths` that could have been written here, by a run of other partitions."""
+        """Return the `paths` that could have been written here, by a run of other partitions."""
         return set(filter(self._fits, paths)) if self.template else set(paths).intersection(self.paths)
 
     def _fits(self, path: str) -> bool:
