@@ -50,9 +50,9 @@ class Failing:
         """What the task says beside its value: among it how many records were left out, and some of them."""
         self._told: BaseException | None = None
         """The error that says already where it was."""
-        self._whole = report.most is None
+        self.whole = report.most is None
         """Whether blocks may stay whole in which failures are noted."""
-        self._shown: Counter[int] = Counter()
+        self.shown: Counter[int] = Counter()
         """How many of the skipped records are described that failed in an op, by its id."""
         self._telling: dict[tuple[int, ...], Telling] = {}
         """What tells failures in some ops, by their ids."""
@@ -69,23 +69,9 @@ class Failing:
                 waiting.by_block &= getattr(below.op, "per_record", "one") != "many"
         return self._waiting[id(step)]
 
-    def keeps(self, step: Step) -> bool:
-        """Return whether a block in which records of `step` fail stays whole: each of its parts costs the later steps.
-
-        Failures then come out of order if there are several steps, and are put in order by their places.
-        """
-        if step.policy == "reject":
-            waiting = self._waiting.get(id(step))
-            return waiting is not None and waiting.by_block
-        return self._whole and step.policy != "raise"
-
-    def shows_frames(self, step: Step) -> bool:
-        """Return whether the frames of what is raised in `step` are to be there at once, not only its type and text."""
-        if step.parser is not None:
-            return step.policy == "raise"  # a parser of ours has none of the user's
-        if len(step.own_ops()) > 1:
-            return True  # they tell which of these it was
-        return step.policy not in ("reject", "skip") and not (step.policy == "collect" and self.keeps(step))
+    def waiting_of(self, step: Step) -> Waiting | None:
+        """Return where records go that `step` rejects; None if it does not, or no step gives them on."""
+        return self._waiting.get(id(step)) if step.policy == "reject" else None
 
     def passes(self, op: Op) -> None:
         """Take note that the task's records go through `op`."""
@@ -95,84 +81,16 @@ class Failing:
 
     def comes_one_by_one(self) -> None:
         """Take note that some of the records may be enough: those behind them have not failed."""
-        self._whole = False
-
-    def fail(self, step: Step, block: Block, index: int, error: BaseException, given: int = 0) -> bool:
-        """Raise `error` of the record number `index` of `block`, or note it, as the step's policy says.
-
-        `given` of its elements have gone on already.
-
-        Return whether many records wait to be handed on: then an empty block should be given, with which they go.
-        """
-        if type(error) in NO_FAILURES:
-            self.raise_in(step.own_ops(), block.place(index), error)
-        if index == len(block.records):  # a signal, as of Ctrl-C, came when all were done: none of them has failed
-            self.raise_in(step.own_ops(), block.place(index - 1) if index else None, error)
-        if step.policy == "reject" and isinstance(error, Exception):
-            waiting = self._waiting.get(id(step))
-            if waiting is None:
-                self.raise_in(step.own_ops(), block.place(index), error)  # rather than lose it
-            noted: list[Any] = []
-            waiting.noting(step, block, noted)(index, error, given)
-            return waiting.noted(block, noted)
-        self.fail_in(step.own_ops(), step.policy, block.place(index), error)
-        return False
-
-    def noting(self, step: Step, block: Block, noted: list[Any]) -> Note:
-        """Return what puts to `noted` each record of `block` that fails in `step`, where it `keeps` the block whole.
-
-        Of those that are only counted it is the number, alone in a tuple. When all are noted, `noted` has to be called.
-        What comes behind the last record is raised, as by `fail`.
-        """
-        if step.policy == "reject":
-            return self._waiting[id(step)].noting(step, block, noted)
-        ops, records = step.own_ops(), block.records
-        left = None if step.policy == "collect" else FAILURES_SHOWN - self._shown[id(ops[-1])]
-        telling, count = self._telling_of(ops), len(records)
-
-        def note(
-            index: int, error: BaseException, given: int = 0, untold: Untold | None = None, said: str = ""
-        ) -> None:
-            if index == count or type(error) in NO_FAILURES:
-                raise error
-            if left is None:
-                if untold is None:
-                    noted.append((index, *telling.kept(error)))
-                else:
-                    noted.append((index, error, untold, records[index]))
-            elif len(noted) >= left:
-                noted.append((index,))
-            else:
-                told = telling.kept(error) if error is not untold else telling(error, untold, records[index])
-                noted.append((index, *told))
-
-        return note
-
-    def noted(self, step: Step, block: Block, noted: list[Any]) -> bool:
-        """Take what was noted of `block`, and find its places, all in one go; return whether many wait, as `fail`."""
-        if step.policy == "reject":
-            return self._waiting[id(step)].noted(block, noted)
-        collected, report = step.policy == "collect", self.report
-        report.lost += len(noted)
-        if not collected:
-            report.skipped += len(noted)
-            self._shown[id(step.own_ops()[-1])] += len(noted)
-        kept = [each for each in noted if len(each) > 1]
-        if kept:
-            telling = self._telling_of(step.own_ops())
-            places = places_of([(placed(block), [each[0] for each in kept])])
-            report.failures += telling.failures(places, kept, collected)
-        clear_ended([each[2] for each in kept if len(each) == 3])  # the loop that noted them was at work then
-        return False
+        self.whole = False
 
     def fail_in(self, ops: Sequence[Op], policy: str, place: Place | None, error: BaseException) -> None:
         """Raise `error` of one of `ops`, or note it."""
         if policy not in ("skip", "collect") or not isinstance(error, Exception) or type(error) in NO_FAILURES:
             self.raise_in(ops, place, error)
         self.report.skipped += policy == "skip"
-        self._shown[id(ops[-1])] += 1
-        if policy == "collect" or self._shown[id(ops[-1])] <= FAILURES_SHOWN:
-            operation, kept = self._telling_of(ops).kept(error)
+        self.shown[id(ops[-1])] += 1
+        if policy == "collect" or self.shown[id(ops[-1])] <= FAILURES_SHOWN:
+            operation, kept = self.telling_of(ops).kept(error)
             place = None if place is None else place.to_keep()
             self.report.failures.append(Failure(place, operation, kept, collected=policy == "collect"))
         self.report.lost += 1
@@ -180,7 +98,8 @@ class Failing:
         if most is not None and self.report.lost > most:
             raise too_many_errors(self.report.lost, "", most, self.report.first_failure()) from None
 
-    def _telling_of(self, ops: Sequence[Op]) -> Telling:
+    def telling_of(self, ops: Sequence[Op]) -> Telling:
+        """Return what tells failures in `ops`."""
         key = tuple(map(id, ops))
         telling = self._telling.get(key)
         if telling is None:
@@ -235,21 +154,46 @@ class StepFails:
 
     @property
     def keeps(self) -> bool:
-        """Whether what fails goes on beside the others, in its own order: an exception is never raised."""
-        return self.failing.keeps(self.step)
+        """Whether a block in which records fail stays whole: each of its parts costs the later steps.
+
+        Failures then come out of order if there are several steps, and are put in order by their places.
+        """
+        if self.step.policy == "reject":
+            waiting = self.failing.waiting_of(self.step)
+            return waiting is not None and waiting.by_block
+        return self.failing.whole and self.step.policy != "raise"
 
     @property
     def shows_frames(self) -> bool:
-        """Whether somebody asks for the frames of what is raised, and not only for its type and text."""
-        return self.failing.shows_frames(self.step)
+        """Whether the frames of what is raised are to be there at once, not only its type and text."""
+        step = self.step
+        if step.parser is not None:
+            return step.policy == "raise"  # a parser of ours has none of the user's
+        if len(step.own_ops()) > 1:
+            return True  # they tell which of these it was
+        return step.policy not in ("reject", "skip") and not (step.policy == "collect" and self.keeps)
 
     def __call__(self, block: Block, index: int, error: BaseException, given: int = 0) -> bool:
-        """Raise `error` of the record number `index` of `block`, or note it and return: the record is to be left out.
+        """Raise `error` of the record number `index` of `block`, or note it, as the step's policy says.
 
         `given` of its elements have gone on already.
-        If it is true, an empty block is to be given: many failed records wait for what comes through the steps.
+
+        Return whether many records wait to be handed on: then an empty block should be given, with which they go.
         """
-        return self.failing.fail(self.step, block, index, error, given)
+        failing, step = self.failing, self.step
+        if type(error) in NO_FAILURES:
+            failing.raise_in(step.own_ops(), block.place(index), error)
+        if index == len(block.records):  # a signal, as of Ctrl-C, came when all were done: none of them has failed
+            failing.raise_in(step.own_ops(), block.place(index - 1) if index else None, error)
+        if step.policy == "reject" and isinstance(error, Exception):
+            waiting = failing.waiting_of(step)
+            if waiting is None:
+                failing.raise_in(step.own_ops(), block.place(index), error)  # rather than lose it
+            noted: list[Any] = []
+            waiting.noting(step, block, noted)(index, error, given)
+            return waiting.noted(block, noted)
+        failing.fail_in(step.own_ops(), step.policy, block.place(index), error)
+        return False
 
     def refuse_coroutines(self, block: Block, found: Sequence[Any]) -> NoReturn:
         """Raise TaskError for the first coroutine that a function has returned; it is no failure of a record."""
@@ -262,15 +206,55 @@ class StepFails:
         self.failing.raise_in(ops, block.place(first), error)
 
     def noting(self, block: Block, noted: list[Any]) -> Note:
-        """Return what puts to `noted` one tuple for each record of `block` that has failed, where it `keeps`.
+        """Return what puts to `noted` a tuple for each record of `block` that fails, where that is kept whole.
 
-        The first value of each is the number of the record.
+        The first value of each is the number of the record; of those that are only counted it is the only one. When all
+        are noted, `noted` has to be called. What comes behind the last record is raised, as by a call.
         """
-        return self.failing.noting(self.step, block, noted)
+        step = self.step
+        waiting = self.failing.waiting_of(step)
+        if waiting is not None:
+            return waiting.noting(step, block, noted)
+        ops, records = step.own_ops(), block.records
+        left = None if step.policy == "collect" else FAILURES_SHOWN - self.failing.shown[id(ops[-1])]
+        telling, count = self.failing.telling_of(ops), len(records)
+
+        def note(
+            index: int, error: BaseException, given: int = 0, untold: Untold | None = None, said: str = ""
+        ) -> None:
+            if index == count or type(error) in NO_FAILURES:
+                raise error
+            if left is None:
+                if untold is None:
+                    noted.append((index, *telling.kept(error)))
+                else:
+                    noted.append((index, error, untold, records[index]))
+            elif len(noted) >= left:
+                noted.append((index,))
+            else:
+                told = telling.kept(error) if error is not untold else telling(error, untold, records[index])
+                noted.append((index, *told))
+
+        return note
 
     def noted(self, block: Block, noted: list[Any]) -> bool:
-        """Take what was noted of `block`, which is all; return what a call does."""
-        return self.failing.noted(self.step, block, noted)
+        """Take what was noted of `block`, and find its places, all in one go; return what a call does."""
+        step, report = self.step, self.failing.report
+        waiting = self.failing.waiting_of(step)
+        if waiting is not None:
+            return waiting.noted(block, noted)
+        collected = step.policy == "collect"
+        report.lost += len(noted)
+        if not collected:
+            report.skipped += len(noted)
+            self.failing.shown[id(step.own_ops()[-1])] += len(noted)
+        kept = [each for each in noted if len(each) > 1]
+        if kept:
+            telling = self.failing.telling_of(step.own_ops())
+            places = places_of([(placed(block), [each[0] for each in kept])])
+            report.failures += telling.failures(places, kept, collected)
+        clear_ended([each[2] for each in kept if len(each) == 3])  # the loop that noted them was at work then
+        return False
 
 
 def _operation(error: BaseException, ops: Sequence[Op]) -> str:

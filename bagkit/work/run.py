@@ -85,7 +85,9 @@ class TaskRun:
         self.failing.passes(op)
         if isinstance(op, Source):
             figures = self.next_figures()
-            return self._read(self._fail(step), figures, self._reading(step, figures, next(self._parts), raw=False))
+            return self._read(
+                StepFails(self.failing, step), figures, self._reading(step, figures, next(self._parts), raw=False)
+            )
         if isinstance(op, PerPartition):
             return self._per_partition(step, op)
         if isinstance(op, Pairing):
@@ -224,9 +226,6 @@ class TaskRun:
             pass  # which a run of all would meet
         figures.note(0, 0)
 
-    def _fail(self, step: Step) -> StepFails:
-        return StepFails(self.failing, step)
-
     # What ops make of records -------------------------------------------------------------------------------------
 
     def _per_partition(self, step: Step, op: PerPartition) -> Iterator[Block]:
@@ -235,14 +234,14 @@ class TaskRun:
         if parser is not None:
             read, parsed = self.next_figures(), self.next_figures()
             reading = self._reading(below, read, next(self._parts), raw=True)
-            return self._parse(self._fail(step), read, parsed, parser, reading)
+            return self._parse(StepFails(self.failing, step), read, parsed, parser, reading)
         blocks = self.blocks(below)
         figures = self.next_figures()
         if isinstance(op, Head):
             return self._limited(blocks, figures, op.k)
         if isinstance(op, Completion):
             complete = self._with_lines if isinstance(op, LaterCompletion) else self._complete
-            return complete(self._fail(step), blocks, figures)
+            return complete(StepFails(self.failing, step), blocks, figures)
         if op.per_record:
             return self.through(step, None if op.per_record == "same" else op.begin(), blocks, figures)
         return self._whole(step, figures, op.begin, [Handing(blocks, figures)])
@@ -296,10 +295,10 @@ class TaskRun:
         op = step.op
         assert isinstance(op, (PerPartition, Pairing)), op
         if op.per_record == "one":
-            return ones(function, rows, self._fail(step), figures)
+            return ones(function, rows, StepFails(self.failing, step), figures)
         if op.per_record == "some":
-            return some(function, rows, self._fail(step), figures)
-        return many(function, rows, self._fail(step), figures, Pace(self._wanted))
+            return some(function, rows, StepFails(self.failing, step), figures)
+        return many(function, rows, StepFails(self.failing, step), figures, Pace(self._wanted))
 
     def _limited(self, blocks: Iterator[Block], figures: Figures, number: int) -> Iterator[Block]:
         """Yield the first `number` records; no more than these are asked for."""
