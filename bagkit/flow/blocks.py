@@ -87,10 +87,13 @@ class Placed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NumberedOrigin:
-    """Where records are from that are known by their numbers: `before` of them come before these in the partition."""
+    """Where records are from that are known by their numbers: `before` of them come before these in the partition.
+
+    Or in what another task has made, or an op of whole partitions: there is no number of a partition.
+    """
 
     source: str
-    partition: int
+    partition: int | None
     before: int = 0
 
     def place(self, index: int, record: Any) -> Place:
@@ -328,6 +331,11 @@ def batched(records: Iterator[Any], size: int) -> Iterator[list[Any]]:
     """Yield `records` in lists of `size`; the last may be shorter, none is empty."""
     while batch := list(islice(records, size)):
         yield batch
+
+
+def result_of(label: str, before: int) -> NumberedOrigin:
+    """Return where the records are from that another task made, or an op that makes them of whole partitions."""
+    return NumberedOrigin(f"the result of {label}", None, before)
 
 
 class Handing:

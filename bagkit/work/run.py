@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from bagkit.flow import replay
 from bagkit.flow.batches import Batches
-from bagkit.flow.blocks import Block, Handing, batched, lines_of, made_of
+from bagkit.flow.blocks import Block, Handing, batched, lines_of, made_of, result_of
 from bagkit.flow.buckets import Buckets
 from bagkit.flow.report import Figures, Report
 from bagkit.flow.sample import PATIENCE, upto
@@ -41,7 +41,7 @@ from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS, Failing, StepFails
 from bagkit.work.late import Late, Rest
 from bagkit.work.pace import SOME, Pace, Wanted
 from bagkit.work.rejecting import chosen_blocks, returned, with_rejected
-from bagkit.work.steps import Collecting, Finish, Into, Joined, Step, TaskOrigin, TaskRecords, Value
+from bagkit.work.steps import Collecting, Finish, Into, Joined, Step, TaskRecords, Value
 from bagkit.work.taking import state_of, task_room
 
 LIST = 2048
@@ -328,7 +328,7 @@ class TaskRun:
                 figures.note(0, len(found))
                 if not found:
                     return
-                yield from upto(clock, pace.cut(Block(found, TaskOrigin(step.op.label, before))))
+                yield from upto(clock, pace.cut(Block(found, result_of(step.op.label, before))))
                 before += len(found)
                 if clock is not None and clock.is_over:
                     figures.cut = True
@@ -336,7 +336,7 @@ class TaskRun:
         except WAITING_ERRORS as error:
             raised = error
         if found:
-            yield Block(found, TaskOrigin(step.op.label, before))
+            yield Block(found, result_of(step.op.label, before))
         place = next((place for place in map(Handing.place, handings) if place is not None), None)
         self.failing.raise_in([step.op], place, raised)
 
@@ -392,7 +392,7 @@ class TaskRun:
         for batches in parts:
             before = 0
             for batch in batches:
-                yield Block(batch, TaskOrigin(op.name, before))
+                yield Block(batch, result_of(op.name, before))
                 before += len(batch)
 
     def _listed(self, step: Step, lists: Iterator[Sequence[Any]]) -> Iterator[Block]:
@@ -400,7 +400,7 @@ class TaskRun:
         before = 0
         try:
             for records in lists:
-                yield Block(records, TaskOrigin(step.op.label, before))
+                yield Block(records, result_of(step.op.label, before))
                 before += len(records)
         except USER_ERRORS as error:
             raised = error

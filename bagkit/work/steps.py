@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from bagkit.flow.blocks import Place
 from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import BlockParser, Exchange, Op, PerPartition, Reduction, Source
 
@@ -146,17 +145,6 @@ class Into:
     def label(self) -> str:
         """What it is, for people."""
         return self.op.label
-
-
-@dataclass(frozen=True, slots=True)
-class TaskOrigin:
-    """Records that another task made, or an op that makes them of whole partitions."""
-
-    name: str
-    before: int
-
-    def place(self, index: int, record: Any) -> Place:
-        return Place(source=f"the result of {self.name}", index=self.before + index, record=record)
 
 
 def bare_step(step: Step, known: dict[int, Step] | None = None) -> Step:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from bagkit.errors import TaskError, attribute
 from bagkit.exchange.spill import Held, Room, SpillError
-from bagkit.flow.blocks import Block, Handing, Place, PlacesOf
+from bagkit.flow.blocks import Block, Handing, PlacesOf
 from bagkit.flow.buckets import Buckets
 from bagkit.flow.report import Figures, Report
 from bagkit.flow.takings import AllAtOnce, PlacedTaking, UntilEnough
@@ -118,7 +118,8 @@ def _is_blameless(error: BaseException) -> bool:
 
 def _blame(failing: Failing, into: Into, taking: Taking, blocks: Sequence[Block], error: BaseException) -> None:
     """Raise `error` with the place of the record that it is about: known, or one of `blocks` that raises it again."""
-    place = _known_place(taking, blocks)
+    known: int | None = getattr(taking, "failed_at", None)
+    place = None if known is None else PlacesOf(blocks).at(known)
     if place is not None:
         failing.raise_in([into.op], place, error)
     tried: Callable[[Any], None]
@@ -127,18 +128,6 @@ def _blame(failing: Failing, into: Into, taking: Taking, blocks: Sequence[Block]
             for index, record in enumerate(block.records):
                 if _raised_by(tried, record) is type(error):
                     failing.raise_in([into.op], block.place(index), error)
-
-
-def _known_place(taking: Taking, blocks: Sequence[Block]) -> Place | None:
-    """Return the place of the record at which `taking` says that it has raised; None where it does not know."""
-    at: int | None = getattr(taking, "failed_at", None)
-    if at is None:
-        return None
-    for block in blocks:
-        if at < len(block.records):
-            return block.place(at)
-        at -= len(block.records)
-    return None
 
 
 def _raised_by(tried: Callable[[Any], None], record: Any) -> type[Exception] | None:

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 import bagkit as bk
-from bagkit.flow.blocks import Block
-from bagkit.work.steps import TaskOrigin
+from bagkit.flow.blocks import Block, result_of
 from tests.operations.functions import Counts, Fails
 
 SLOW = 0.06
@@ -137,7 +136,7 @@ def largest_block(monkeypatch: pytest.MonkeyPatch, seconds: float) -> int:
     now = 0.0
     monkeypatch.setattr(pace, "perf_counter", lambda: now)
     sizes = []
-    for block in pace.Pace(pace.Wanted()).cut(Block(range(20_000), origin=TaskOrigin("numbers", 0))):
+    for block in pace.Pace(pace.Wanted()).cut(Block(range(20_000), origin=result_of("numbers", 0))):
         sizes.append(len(block.records))
         now += seconds * len(block.records)
     return max(sizes[:-1])  # the last may have some more
@@ -164,7 +163,7 @@ def test_slower_ones_grow_with_care(monkeypatch: pytest.MonkeyPatch) -> None:
     def first(seconds: float) -> list[int]:
         nonlocal now
         found = []
-        for block in pace.Pace(pace.Wanted()).cut(Block(range(1000), origin=TaskOrigin("numbers", 0))):
+        for block in pace.Pace(pace.Wanted()).cut(Block(range(1000), origin=result_of("numbers", 0))):
             found.append(len(block.records))
             now += seconds * len(block.records)
         return found[:5]
@@ -186,7 +185,7 @@ def test_a_few_records_that_are_left_over_go_with_the_block_before_them(monkeypa
     def sizes(count: int) -> list[int]:
         nonlocal now
         found = []
-        for block in cutting.cut(Block(range(count), origin=TaskOrigin("numbers", 0))):
+        for block in cutting.cut(Block(range(count), origin=result_of("numbers", 0))):
             found.append(len(block.records))
             now += 5e-6 * len(block.records)
         return found
