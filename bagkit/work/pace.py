@@ -10,7 +10,6 @@ from typing import Any
 
 from bagkit.flow.blocks import Block
 from bagkit.light_classes import dataclass
-from bagkit.work.failing import WAITING_ERRORS
 
 SOME = 64
 """Records of a block that takes no long time. As many whole records of JSON stay in a processor's cache on their way
@@ -103,27 +102,6 @@ class Pace:
         if self._size < SOME:
             return FAIR
         return (QUICK if self._size < MOST else INSTANT) * self._wanted.answers * number
-
-
-def blocks_together(blocks: Iterator[Block], number: int, seconds: float) -> Iterator[list[Block]]:
-    """Yield blocks in lists that have `number` records, or took `seconds` to come; before an error those before it."""
-    waiting: list[Block] = []
-    count, begin, raised = 0, perf_counter(), None
-    try:
-        for block in blocks:
-            waiting.append(block)
-            count += len(block.records)
-            del block  # errors that are kept hold this frame
-            if count >= number or perf_counter() - begin > seconds:
-                yield waiting
-                waiting, count, begin = [], 0, perf_counter()
-    except WAITING_ERRORS as error:
-        raised = error
-    if waiting:
-        yield waiting
-    del waiting
-    if raised is not None:
-        raise raised
 
 
 def records_of(blocks: Sequence[Block]) -> list[Any]:

@@ -13,7 +13,6 @@ from bagkit.exchange.spill import Held
 from bagkit.flow.batches import Emit, InTurns
 from bagkit.flow.blocks import Block
 from bagkit.flow.report import Report
-from bagkit.flow.takings import UntilEnough
 from bagkit.flow.tallies import uncounted
 from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import SampledExchange, Sink
@@ -23,8 +22,7 @@ from bagkit.work.failing import WAITING_ERRORS, Unplaced
 from bagkit.work.in_turn import in_one_row
 from bagkit.work.run import TaskRun
 from bagkit.work.steps import Into, Joined, Step
-from bagkit.work.taking import LONG, RUN, careful_state_of, start, take
-from bagkit.work.taking import end as state_of_all
+from bagkit.work.taking import Reducing, careful_state_of, start
 from bagkit.work.writing import Writing
 
 
@@ -242,53 +240,24 @@ class _Writer(_Taker):
         self.writing.take(blocks)
 
 
-class _Reducer(_Taker):
-    """Makes the state of a reduction, or the buckets of an exchange."""
+class _Reducer(Reducing, _Taker):
+    """Makes the state of an end. If a record fails that must be left out, the other ends go on."""
 
     def __init__(self, run: TaskRun, into: Into) -> None:
-        self.figures = run.next_figures()
-        self._failing = run.failing
-        self._into = into
-        self._taking = start(run.failing, into)
-        self._until = self._taking if isinstance(self._taking, UntilEnough) else None
-        self._waiting: list[Block] = []
-        self._count = 0
-        self._begin = perf_counter()
+        super().__init__(run.failing, into, start(run.failing, into), run.next_figures())
         self._unplaced: Unplaced | None = None
-
-    def take(self, blocks: Iterator[Block]) -> None:
-        for block in blocks:
-            self._count += len(block.records)
-            if self._count >= RUN and not self._waiting and self._until is None:  # nearly always
-                self._count = 0
-                self._take([block])
-                continue
-            self._waiting.append(block)
-            if self._until is not None:
-                self.flush()
-                self.done = self._until.is_done()
-                if self.done:
-                    return
-            elif self._count >= RUN or perf_counter() - self._begin > LONG:
-                self.flush()
-
-    def flush(self) -> None:
-        waiting, self._waiting, self._count, self._begin = self._waiting, [], 0, perf_counter()
-        if waiting:
-            self._take(waiting)
 
     def _take(self, blocks: Sequence[Block]) -> None:
         if self._unplaced is not None:
             return
         try:
-            take(self._failing, self._into, self._taking, blocks, self.figures)
+            super()._take(blocks)
         except Unplaced as error:
             if self._into.policy == "raise":
                 raise
-            self._unplaced = error  # the others go on
+            self._unplaced = error
 
     def state(self) -> Any:
-        """Return the state; raises Unplaced where a record must be looked for, or left out."""
         if self._unplaced is not None:
             raise self._unplaced
-        return state_of_all(self._failing, self._into, self._taking, self.figures)
+        return super().state()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
+from time import perf_counter
 from typing import Any, NoReturn
 
 from bagkit.errors import TaskError, attribute
@@ -14,8 +15,8 @@ from bagkit.flow.report import Figures, Report
 from bagkit.flow.takings import AllAtOnce, PlacedTaking, UntilEnough
 from bagkit.flow.tallies import counting
 from bagkit.plan.kinds import Exchange, SampledExchange, Taking
-from bagkit.work.failing import USER_ERRORS, Failing, Unplaced
-from bagkit.work.pace import blocks_together, records_of
+from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS, Failing, Unplaced
+from bagkit.work.pace import records_of
 from bagkit.work.steps import Into
 
 RUN = 48
@@ -42,13 +43,19 @@ def state_of(failing: Failing, into: Into, blocks: Iterator[Block], figures: Fig
         taking = start(failing, into)
         if isinstance(taking, AllAtOnce):
             return _state_of_all(failing, into, taking, blocks, figures)
-        until = taking if isinstance(taking, UntilEnough) else None
-        for some in blocks_together(blocks, RUN, LONG) if until is None else ([block] for block in blocks):
-            take(failing, into, taking, some, figures)
-            del some  # their memory is taken for the next ones, while it is in a cache
-            if until is not None and until.is_done():
-                break
-        return end(failing, into, taking, figures)
+        reducing = Reducing(failing, into, taking, figures)
+        raised = None
+        try:
+            reducing.take(blocks)
+        except WAITING_ERRORS as error:
+            raised = error
+        try:
+            reducing.flush()  # a record that came before the one that failed may fail too
+            if raised is not None:
+                raise raised
+        finally:
+            del raised  # its traceback leads to this frame
+        return reducing.state()
 
 
 def start(failing: Failing, into: Into) -> Taking:
@@ -58,6 +65,49 @@ def start(failing: Failing, into: Into) -> Taking:
     if isinstance(taking, (AllAtOnce, UntilEnough)):
         failing.comes_one_by_one()
     return taking
+
+
+class Reducing:
+    """Makes the state of a reduction, or the buckets of an exchange, some blocks at a time; mutable, of one run."""
+
+    def __init__(self, failing: Failing, into: Into, taking: Taking, figures: Figures) -> None:
+        self.figures = figures
+        self.done = False
+        """Whether more records change nothing."""
+        self._failing = failing
+        self._into = into
+        self._taking = taking
+        self._until = taking if isinstance(taking, UntilEnough) else None
+        self._waiting: list[Block] = []
+        self._count = 0
+        self._begin = perf_counter()
+
+    def take(self, blocks: Iterator[Block]) -> None:
+        """Take the records of `blocks`, until it is done; the last ones may wait for more."""
+        for block in blocks:
+            self._waiting.append(block)
+            self._count += len(block.records)
+            del block  # its memory is taken for the next one, while it is in a cache; errors that are kept hold this
+            if self._until is not None:
+                self.flush()
+                self.done = self._until.is_done()
+                if self.done:
+                    return
+            elif self._count >= RUN or perf_counter() - self._begin > LONG:
+                self.flush()
+
+    def flush(self) -> None:
+        """Take the records that wait."""
+        waiting, self._waiting, self._count, self._begin = self._waiting, [], 0, perf_counter()
+        if waiting:
+            self._take(waiting)
+
+    def _take(self, blocks: Sequence[Block]) -> None:
+        take(self._failing, self._into, self._taking, blocks, self.figures)
+
+    def state(self) -> Any:
+        """Return the state; raises Unplaced where a record must be looked for, or left out."""
+        return end(self._failing, self._into, self._taking, self.figures)
 
 
 def take(failing: Failing, into: Into, taking: Taking, blocks: Sequence[Block], figures: Figures) -> None:
