@@ -36,7 +36,6 @@ class Samples:
 
     def __init__(self) -> None:
         self.all: list[Measurement] = []
-        self._interval = 0.0
         self._every = 1
         self._asked = 0
 

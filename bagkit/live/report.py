@@ -14,7 +14,7 @@ from bagkit.html.style import shown
 from bagkit.io.output.stores import failing_as
 from bagkit.io.output.whole_files import check_place, whole_file
 from bagkit.live.recorder import RunRecorder
-from bagkit.live.sections import of_run, page_file, sections, whole_page
+from bagkit.live.sections import of_run, page_file, table_of, whole_page
 from bagkit.warn import warn_at_caller
 
 MOST_SHOWN = 20
@@ -87,7 +87,7 @@ def report_text(recorder: RunRecorder, error: BaseException | None) -> str:
     """Return the page about all that was recorded, until an error ended it."""
     with recorder.lock:
         runs = list(recorder.runs)
-        parts = [_ended(recorder, error), sections(recorder, links=False)["runs"]]
+        parts = [_ended(recorder, error), table_of(recorder, None, links=False)]
         for run in runs[-MOST_SHOWN:]:
             parts += of_run(recorder, run).values()
     more = len(runs) - MOST_SHOWN

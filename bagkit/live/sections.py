@@ -49,14 +49,14 @@ def _page(style: str, script: str, content: str) -> str:
     return first + content + rest.replace("<!--script-->", script)
 
 
-def sections(recorder: RunRecorder, wanted: int | None = None, *, links: bool = True) -> dict[str, str]:
+def sections(recorder: RunRecorder, wanted: int | None = None) -> dict[str, str]:
     """Return the parts of the page by their ids: all runs, and one of them, the last if none is `wanted`.
 
     The caller holds the recorder's lock.
     """
     runs = list(recorder.runs)
     run = next((run for run in runs if run.number == wanted), None) if wanted is not None else _newest(runs)
-    parts = {"runs": _runs(runs, run, recorder.forgotten, links=links)}
+    parts = {"runs": table_of(recorder, run)}
     if run is None:
         said = "This run is not known any more." if wanted is not None else "Nothing has run yet."
         return {**parts, "run": f'<p class="quiet">{said}</p>'}
@@ -94,6 +94,11 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]], name: str) -> str
     return f'<table class="{name}"><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>' if body else ""
 
 
+def _and_more(left: int, what: str = "more") -> str:
+    """Return a line on what is not shown; nothing if all is."""
+    return f'<p class="quiet">and {left:,} {what}</p>' if left > 0 else ""
+
+
 def _meter(part: float) -> str:
     return f'<progress max="1" value="{part:.4f}"></progress>'
 
@@ -113,7 +118,9 @@ def _name(run: RunRecord) -> str:
     return f"{shown(texts[0], 64)}{' → ' if len(texts) == 2 else ' → … → '}{shown(texts[-1], 36)}"
 
 
-def _runs(runs: list[RunRecord], current: RunRecord | None, forgotten: int, *, links: bool) -> str:
+def table_of(recorder: RunRecorder, current: RunRecord | None, *, links: bool = True) -> str:
+    """Return the table of all runs, in which one is marked."""
+
     def row(run: RunRecord) -> Iterator[str]:
         number = f"<b>{run.number}</b>" if run is current else str(run.number)
         yield f'<a href="?run={run.number}">{number}</a>' if links else number
@@ -126,8 +133,8 @@ def _runs(runs: list[RunRecord], current: RunRecord | None, forgotten: int, *, l
         yield f"{run.failures:,}" if run.failures else ""
 
     head = ("run", "what", "state", "", "tasks", "time", "failures")
-    table = _table(head, map(row, reversed(runs)), "runs")
-    return table + (f'<p class="quiet">and {forgotten:,} runs before these</p>' if forgotten else "")
+    table = _table(head, map(row, reversed(recorder.runs)), "runs")
+    return table + _and_more(recorder.forgotten, "runs before these")
 
 
 def _summary(run: RunRecord) -> str:
@@ -157,10 +164,8 @@ def _stages(run: RunRecord) -> str:
 def _steps(run: RunRecord) -> str:
     total = sum(step.seconds for stage in run.stages for step in stage.steps)
     rows = [_step_row(stage, step, total) for stage in run.stages for step in stage.steps]
-    left = len(rows) - MOST_ROWS
     head = ("stage", "step", "records in", "records out", "time", "µs a record", "share of time", "read")
-    table = _table(head, rows[:MOST_ROWS], "steps")
-    return table + (f'<p class="quiet">and {left:,} more steps</p>' if left > 0 else "")
+    return _table(head, rows[:MOST_ROWS], "steps") + _and_more(len(rows) - MOST_ROWS, "more steps")
 
 
 def _step_row(stage: StageRecord, step: StepSum, total: float) -> Iterator[str]:
@@ -186,8 +191,7 @@ def _counted(run: RunRecord) -> str:
     found.sort(key=lambda each: -each[2])
     rows = [(f"{count:,}", shown(reason), _code(step.label)) for step, reason, count in found[:MOST_ROWS]]
     table = _table(("count", "reason", "in"), rows, "counted")
-    left = len(found) - MOST_ROWS
-    return table + (f'<p class="quiet">and {left:,} more reasons</p>' if left > 0 else "")
+    return table + _and_more(len(found) - MOST_ROWS, "more reasons")
 
 
 def _workers(recorder: RunRecorder, run: RunRecord) -> str:
@@ -213,9 +217,8 @@ def _workers(recorder: RunRecorder, run: RunRecord) -> str:
 
 def _failures(run: RunRecord) -> str:
     rows = [(shown(each.error), _code(each.operation), shown(each.place), _code(each.record)) for each in run.troubles]
-    left = run.failures - len(rows)
     table = _table(("error", "in", "at", "record"), rows, "failures")
-    return table + (f'<p class="quiet">and {left:,} more</p>' if left > 0 and rows else "")
+    return table + (_and_more(run.failures - len(rows)) if rows else "")
 
 
 def _code(text: str) -> str:
