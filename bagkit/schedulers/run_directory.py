@@ -7,6 +7,7 @@ and a later run does, which tells live from dead by the lock that the owner hold
 from __future__ import annotations
 
 import atexit
+import contextlib
 import fcntl
 import os
 import re
@@ -35,12 +36,13 @@ while [ -e "$1" ] && [ $i -lt 50 ]; do
 done
 """
 
-_live: set[RunDirectory] = set()
+_live: set[FilesOfRun] = set()
+"""What is there now, or is just being made."""
 
 
 def live_directories() -> list[str]:
     """Return the paths of the directories of this process that are there now."""
-    return [directory.path for directory in tuple(_live)]
+    return [files.path for files in tuple(_live) if isinstance(files, RunDirectory)]
 
 
 class FilesOfRun(ABC):
@@ -61,6 +63,33 @@ class FilesOfRun(ABC):
         self._ended = False
         self._removed = False
         self._counting = threading.RLock()
+        self._undertaker: subprocess.Popen[bytes] | None = None
+        """A process that removes the directory when this one is killed: it waits for the end of its input."""
+
+    def _count_as_live(self) -> None:
+        _live.add(self)
+
+    def _start_undertaker(self, *command: str, cwd: str | None = None) -> None:
+        self._undertaker = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd=cwd,
+        )
+
+    def _dismiss_undertaker(self) -> None:
+        if self._undertaker is not None:
+            self._undertaker.kill()
+            self._undertaker.communicate()
+
+    def forget(self) -> None:
+        """Let go of it in a forked process, which is not the owner."""
+        if self._undertaker is not None:
+            assert self._undertaker.stdin is not None
+            self._undertaker.stdin.close()
+            self._undertaker.returncode = 0  # not this process's child: nothing to wait for
 
     def keep(self, path: str) -> None:
         """Count one more value that uses the file `path`."""
@@ -116,6 +145,8 @@ class FilesOfRun(ABC):
                 return
             self._removed = True
         self._remove()
+        _live.discard(self)
+        self._dismiss_undertaker()
 
     @abstractmethod
     def _remove(self) -> None:
@@ -143,10 +174,10 @@ class RunDirectory(FilesOfRun):
         prefix = f"{PREFIX}{host()}-" if shared else PREFIX
         sweep(parent, prefix)
         self._lock: int | None = None
-        self._undertaker: subprocess.Popen[bytes] | None = None
         try:
             self._make_locked(parent, prefix)
-            self._have_it_removed()
+            with contextlib.suppress(OSError):  # without a shell the next run sweeps
+                self._start_undertaker("/bin/sh", "-c", _REMOVE_AFTER_OWNER, "bagkit-cleaner", self.path, cwd="/")
         except BaseException as error:  # Ctrl-C too, which may come between any two lines
             self.remove()
             if not isinstance(error, OSError):
@@ -160,7 +191,7 @@ class RunDirectory(FilesOfRun):
         """Make the directory and take its lock, before which a sweep could take it for a dead one."""
         for _ in range(10):
             self.path = os.path.join(parent, f"{prefix}{self._pid}-{os.urandom(4).hex()}")
-            _live.add(self)  # before it is there: so it goes whatever comes
+            self._count_as_live()  # before it is there: so it goes whatever comes
             os.mkdir(self.path, 0o700)
             lock = os.path.join(self.path, LOCK)
             try:
@@ -172,20 +203,6 @@ class RunDirectory(FilesOfRun):
                 pass  # a sweep removes it
             self._unlock()
         raise OSError("none that is made stays")
-
-    def _have_it_removed(self) -> None:
-        """Start the shell that removes the directory when this process is killed."""
-        try:
-            self._undertaker = subprocess.Popen(
-                ["/bin/sh", "-c", _REMOVE_AFTER_OWNER, "bagkit-cleaner", self.path],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-                cwd="/",
-            )
-        except OSError:
-            pass  # without a shell the next run sweeps
 
     def _unlock(self) -> None:
         if self._lock is not None:
@@ -205,21 +222,11 @@ class RunDirectory(FilesOfRun):
             shutil.rmtree(self.path, ignore_errors=True)
             if not os.path.exists(self.path):
                 break
-        _live.discard(self)
         self._unlock()
-        if self._undertaker is not None:
-            assert self._undertaker.stdin is not None
-            self._undertaker.stdin.close()
-            self._undertaker.kill()
-            self._undertaker.wait()
 
     def forget(self) -> None:
-        """Let go of it in a forked process, which is not the owner."""
         self._unlock()
-        if self._undertaker is not None:
-            assert self._undertaker.stdin is not None
-            self._undertaker.stdin.close()
-            self._undertaker.returncode = 0  # not this process's child: nothing to wait for
+        super().forget()
 
 
 def write_file(directory: str, name: str, data: bytes) -> str:
@@ -275,13 +282,13 @@ def _dead(path: str, changed: float) -> bool:
 
 
 def _remove_all() -> None:
-    for directory in tuple(_live):
-        directory.remove()
+    for files in tuple(_live):
+        files.remove()
 
 
 def _forget_all() -> None:
-    for directory in tuple(_live):
-        directory.forget()
+    for files in tuple(_live):
+        files.forget()
     _live.clear()
 
 

@@ -2,7 +2,9 @@
 
 import fcntl
 import os
+import signal
 import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 import bagkit as bk
 from bagkit.schedulers.run_directory import FilesOfRun, RunDirectory, live_directories
+from tests.schedulers.works import wait_for
 
 
 class Met(RunDirectory):
@@ -100,3 +103,33 @@ def test_a_file_that_comes_while_all_is_removed_goes_too(tmp_path: Path, monkeyp
     directory.remove()
     assert not late
     assert os.listdir(tmp_path) == []
+
+
+OUTLIVED = """
+import os, signal, sys, time
+from bagkit.schedulers.remote_directory import RemoteDirectory
+from bagkit.schedulers.run_directory import RunDirectory
+parent = sys.argv[1]
+made = [RunDirectory(parent), RemoteDirectory("file://" + parent, 0)]
+child = os.fork()
+if child == 0:
+    os.close(1)
+    time.sleep(60)
+    os._exit(0)
+print(child, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+"""A program that is killed, and has a child that it has forked."""
+
+
+def test_a_forked_child_does_not_keep_the_directories_of_a_parent_that_is_killed(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OUTLIVED, str(tmp_path)], stdout=subprocess.PIPE, text=True, check=False
+    )
+    child = int(done.stdout)
+    try:
+        assert done.returncode == -signal.SIGKILL
+        assert wait_for(lambda: not list(tmp_path.iterdir()))
+        os.kill(child, 0)  # is alive
+    finally:
+        os.kill(child, signal.SIGKILL)
