@@ -43,7 +43,8 @@ _IN_PYTHON: Final = {
     "hint: on_conflict='string' or 'null'": "hint: --on-conflict string or null",
     "hint: columns=[...]": "hint: --columns A,B",
     "; errors='replace' goes on with marks in place of such bytes": "",
-    "hint: bag.pluck(": "hint: pluck(",
+    "hint: lines=False": "hint: --format documents",
+    "hint: path=... names": "hint: --path names",
     "hint: allow_nan=True writes": "hint: --allow-nan writes",
     "hint: good, bad = bag.split_errors() keeps": "hint: --bad FILE keeps",
     "hint: bag.map(json.dumps).frequencies() counts whole records, bag.pluck('name').frequencies() a field": (
@@ -90,6 +91,10 @@ _MAX_ERRORS: Final = re.compile(r"max_errors='?([\d.]+%?)'?")
 _COMPRESSION: Final = re.compile(r"hint: compression='\w+', or compression=None to read it as it is")
 _ENCODING: Final = re.compile(r"hint: (?:bk\.read_\w+\([^()]*, )?encoding='([\w-]+)'\)?")
 
+_STEP: Final = re.compile(r"(?<=hint: )bag\.(?=(?:filter|map|pluck|remove)\()|(?<=, and )bag\.(?=sort_by\()")
+_AS_DOCUMENTS: Final = re.compile(r"(?<=hint: )bk\.read_json\(.*?, lines=False\)")
+_AS_TEXT: Final = re.compile(r"(?<=hint: )bk\.read_text\([^()]*\)((?:\.(?:filter|map)\([\w.]+\))+)")
+
 
 def error_text(error: BaseException) -> str:
     """Return the type and the text of an error that is none of bagkit's own."""
@@ -100,8 +105,16 @@ def in_a_shell(message: str) -> str:
     """Return a message with hints that a shell's user can follow."""
     for python, shell in _IN_PYTHON.items():
         message = message.replace(python, shell)
+    message = _AS_DOCUMENTS.sub("--format documents", _STEP.sub("", message))
+    message = _AS_TEXT.sub(_as_text, message)
     message = _COMPRESSION.sub("hint: `bagkit - ... < FILE` unpacks it", message)
     return _MAX_ERRORS.sub(r"--max-errors \1", _ENCODING.sub(r"hint: --encoding \1", message))
+
+
+def _as_text(reading: re.Match[str]) -> str:
+    """Return how to read text and go on with steps."""
+    steps = reading[1].removeprefix(".").replace(").", ")' '")
+    return f"--format text '{steps}'"
 
 
 @context

@@ -419,6 +419,34 @@ def test_records_that_fail_are_json_lines_and_no_other_format(run: Any, here: Pa
     assert "hint: --bad FILE keeps any number of them" in ran.err
 
 
+@each_case(
+    ("content", "step", "hint"),
+    [
+        ("[1, 2]\n[3]\n", "map(r['a'])", "the line is a JSON array; hint: --format documents gives its elements"),
+        (
+            '{"a": 1}\n\n',
+            "map(r['a'])",
+            "hint: --format text 'filter(str.strip)' 'map(json.loads)' leaves such lines out",
+        ),
+        ("{'a': 1}\n", "map(r)", "that is Python, not JSON; hint: --format text 'map(ast.literal_eval)' reads such"),
+        ('{\n"a": 1}\n', "map(r)", "hint: --format documents reads it"),
+        (
+            '{"a": 1}\n{"a": null}\n',
+            "sort(a)",
+            "hint: remove(lambda record: record['a'] is None) leaves them out, and sort_by(",
+        ),
+        ('{"a": 1}\n', "pluck(b)", "hint: pluck('b', None) gives None where it is missing"),
+    ],
+)
+def test_hints_have_the_words_of_the_shell(run: Any, here: Path, content: str, step: str, hint: str) -> None:
+    (here / "a.jsonl").write_text(content)
+    ran = run("a.jsonl", step, "--format", "json")
+    assert hint in ran.err
+    if "--format text" in hint:
+        words = shlex.split(hint.partition("hint: ")[2].partition(" leaves")[0].partition(" reads")[0])
+        assert run("a.jsonl", *words).records == [{"a": 1}]
+
+
 def test_hints_are_for_what_helps(run: Any, here: Path) -> None:
     (here / "two.jsonl").write_text('{"a": 1}\n{"a": "x"}\n')
     ran = run("convert", "two.jsonl", "o.parquet")
