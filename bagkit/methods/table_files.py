@@ -103,8 +103,8 @@ class TableFiles(Making[T_co]):
         encode = columnar.encoding("to_parquet", columns, on_conflict, column_types.Typing())
         place = whole_files.check_place("to_parquet", path, exist, ("error", "overwrite", "update"), pattern=True)
 
-        def write(table: gathered.TypedColumns, paths: Sequence[str]) -> None:
-            write_parquet(pyarrow, table, paths, compression)
+        def write(table: gathered.TypedColumns, paths: Sequence[str], mark: str = "") -> None:
+            write_parquet(pyarrow, table, paths, compression, mark)
 
         if is_for_many(place, exist):
             from bagkit.methods.table_parts import TableParts

@@ -1,8 +1,8 @@
-"""A table in several files, one for each partition: they have one schema, and an account as other outputs have.
+"""A table in several files, one for each partition: they have one schema, and while they are written an account.
 
 With `exist="update"` only files whose inputs have changed are written again. The schema follows from the types that
-were seen in each partition. The account has these too, so the schema of what is there and what is new is known without
-reading what is there.
+were seen in each partition. The account stays then, and has these too, so the schema of what is there and what is new
+is known without reading what is there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bagkit.computing import collects
 from bagkit.errors import ColumnTypeError, PlanError
 from bagkit.io.handover import gathered
 from bagkit.io.handover.column_types import Seen, add_types, as_plain, from_plain
-from bagkit.io.handover.parquet import refuse_others
+from bagkit.io.handover.parquet import marked, refuse_others
 from bagkit.io.input.made_of import operations, parts_made_of
 from bagkit.io.input.paths import digest_of
 from bagkit.io.output import whole_files
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from bagkit.io.handover.converted import Column
     from bagkit.options import ComputeOptions
 
-Write = Callable[[gathered.TypedColumns, Sequence[str]], None]
+Write = Callable[[gathered.TypedColumns, Sequence[str], str], None]
 
 
 class TableParts:
@@ -82,7 +82,10 @@ class TableParts:
     def _written(self, exist: str, options: ComputeOptions) -> Any:
         """Write what is not kept; return the paths, or None where kept files would have other columns than the rest."""
         nothing = [None] * len(self._parts)
-        writing = FileWriting("to_parquet", self._targets, LocalStore(), nothing, exist, self._recipe, self._parts)
+        known = marked(self._place, self._targets.key) if exist != "error" else ()
+        writing = FileWriting(
+            "to_parquet", self._targets, LocalStore(), nothing, exist, self._recipe, self._parts, known=known
+        )
         try:
             if self._exist != "update":
                 refuse_others(self._place, self._targets.paths, writing.stale)
@@ -114,7 +117,7 @@ class TableParts:
             return None
         paths = [f"{writing.staging_of(number)}/{number}.{secrets.token_hex(8)}" for number in new]
         with failing_as(self._place):
-            self._write(replace(table, columns=columns) if kept else table, paths)
+            self._write(replace(table, columns=columns) if kept else table, paths, self._targets.key)
         if self._exist == "error":
             self._check_places()  # once more: others may have written meanwhile
         digest = _digest(columns)
@@ -122,6 +125,8 @@ class TableParts:
             {"columns": digest, "types": _plain(types)} if self._exist == "update" else None for types in table.types
         ]
         writing.adopt(list(zip(new, paths, map(sum, table.partitions), about, strict=True)))
+        if self._exist != "update":
+            LocalStore().remove(self._targets.own("manifest.json"))  # nobody asks for it, and see `marked`
         return self._paths()
 
     def _columns(self, kept: dict[int, WrittenFile], new: dict[int, Seen]) -> tuple[Column, ...] | None:

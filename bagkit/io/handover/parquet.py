@@ -20,6 +20,9 @@ GROUP_BYTES: Final = 1 << 26
 LEVELS: Final = 98
 """How many levels of lists and dicts, where a list counts twice, pyarrow reads; it writes more of them."""
 
+MARK: Final = b"bagkit"
+"""Under this name a file of many says by which pattern it was written."""
+
 COMPRESSIONS: Final = ("snappy", "zstd", "gzip", "lz4", "brotli", None)
 
 
@@ -36,14 +39,35 @@ def is_for_many(place: str, exist: str) -> bool:
     return "*" in name
 
 
+def _matching(place: str) -> list[str]:
+    before, _, after = place.partition("*")
+    return glob.glob(f"{glob.escape(before)}*{glob.escape(after)}")
+
+
+def marked(place: str, mark: str) -> set[str]:
+    """Return the files at a pattern that earlier runs have written there, as the `mark` in them says.
+
+    They can't be told by an account that lies beside them: polars reads all files of a folder, hidden ones too.
+    """
+    pq = import_extra("pyarrow.parquet", "arrow", "for to_parquet")
+    found = set()
+    for path in _matching(place):
+        try:
+            said = pq.read_metadata(path).metadata or {}
+        except Exception:  # of many types: it is no Parquet file, or can't be read
+            continue
+        if said.get(MARK) == mark.encode():
+            found.add(path)
+    return found
+
+
 def refuse_others(place: str, places: Sequence[str], known: Collection[str]) -> None:
     """Raise OutputExistsError for files with other numbers, unless they are `known`: readers would take them for parts.
 
-    Those that are known by the account of an earlier run are removed by who writes here.
+    Those that are known are removed by who writes here.
     """
     before, _, after = place.partition("*")
-    found = glob.glob(f"{glob.escape(before)}*{glob.escape(after)}")
-    for path in sorted(set(found).difference(places, known)):
+    for path in sorted(set(_matching(place)).difference(places, known)):
         if not path[len(before) : -len(after) or None].isdigit():
             continue
         raise OutputExistsError(
@@ -67,8 +91,8 @@ def _levels(kind: Type) -> int:
     return 0
 
 
-def write_parquet(pa: Any, table: TypedColumns, paths: Sequence[str], compression: str | None) -> None:
-    """Write the table to one file, or each partition to its own; all have the same schema."""
+def write_parquet(pa: Any, table: TypedColumns, paths: Sequence[str], compression: str | None, mark: str = "") -> None:
+    """Write the table to one file, or each partition to its own; all have the same schema, and the `mark` in it."""
     pq = import_extra("pyarrow.parquet", "arrow", "for to_parquet")
     if table.rows and not table.columns:
         raise ColumnTypeError("to_parquet: the records have no fields, and rows without columns can't be written")
@@ -79,6 +103,7 @@ def write_parquet(pa: Any, table: TypedColumns, paths: Sequence[str], compressio
                 f"where a list is two; expected {LEVELS} at the most, as readers of Parquet have; hint: columns=[...]"
             )
     schema = arrow_schema(pa, table)
+    schema = schema.with_metadata({MARK: mark}) if mark else schema
     batches = record_batches(pa, table, schema)
     batch = next(batches, None)
     for number, path in enumerate(paths):

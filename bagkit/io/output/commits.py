@@ -83,6 +83,7 @@ class FileWriting:
         made_of: Sequence[MadeOf],
         wanted: frozenset[int] | None = None,
         token: str = "",
+        known: Collection[str] = (),
     ) -> None:
         self._operation = operation
         self._targets = targets
@@ -97,8 +98,8 @@ class FileWriting:
         self._below = Below()
         self._unsaid = Below()
         """What of it the journal does not say yet."""
-        self.stale: set[str] = set()
-        """What an earlier run has written, by its own account."""
+        self.stale = set(known)
+        """What earlier runs have written, as the files say themselves (`known`), or the account of the last run."""
         self._claimed: set[str] = set()
         """What this run may write before its account says so."""
         self._journal: BinaryIO | None = None
@@ -238,7 +239,7 @@ class FileWriting:
 
         That is over, or ends now: where there are no locks no one can tell. Its account may have been tampered with.
         """
-        self.stale = self._targets.could_be((*earlier.stale, *paths))
+        self.stale |= self._targets.could_be((*earlier.stale, *paths))
         for path in earlier.staging if not self._store.journals else ():
             directory, _, name = path.rpartition("/")
             if directory in self._targets.directories and name.startswith(f"{RESERVED}{self._targets.key}."):
@@ -266,7 +267,7 @@ class FileWriting:
         """Find the files of an earlier run that are made as this one makes them, of the same inputs."""
         earlier = self._earlier(goes_on=True)
         before = {} if earlier is None else {file.path: file for file in earlier.files}
-        known = before.keys() | (() if earlier is None else earlier.stale)
+        known = before.keys() | self.stale | set(() if earlier is None else earlier.stale)
         if set(self._store.existing(self._targets.paths)) - known:
             self._refuse_unknown(known)
         own = among(self._store, before, self._inputs)

@@ -82,7 +82,7 @@ def test_parquet_of_each_partition_is_of_one_schema(tmp_path: Path) -> None:
     )
     assert [os.path.basename(path) for path in found] == [f"part-{n:02}.parquet" for n in range(12)]
     tables = [pq.read_table(path) for path in found]
-    assert {str(table.schema) for table in tables} == {"a: double\nb: string"}
+    assert {str(table.schema.remove_metadata()) for table in tables} == {"a: double\nb: string"}
     assert tables[1].to_pylist() == [{"a": None, "b": "x"}]
 
 
@@ -297,23 +297,30 @@ def test_files_of_earlier_runs_are_removed_whatever_their_names(tmp_path: Path, 
     assert left_of(out) == ["part-0.x", "part-all.x"]
 
 
+def test_nothing_lies_beside_the_files(tmp_path: Path) -> None:
+    """polars reads all files of a folder, hidden ones too."""
+    bag().to_parquet(tmp_path / "*", exist="update", **SYNC)
+    for exist in ("overwrite", "overwrite"):
+        bag().to_parquet(tmp_path / "*", exist=exist, **SYNC)
+        assert sorted(os.listdir(tmp_path)) == ["0", "1"]
+
+
 @pytest.mark.parametrize("then", [3, 11])
 @pytest.mark.parametrize("exist", ["error", "overwrite"])
-def test_files_of_other_numbers_that_no_account_names_are_an_error(tmp_path: Path, then: int, exist: str) -> None:
+def test_files_of_other_numbers_that_were_not_written_here_are_an_error(tmp_path: Path, then: int, exist: str) -> None:
     made = bk.range(11, then).map(lambda n: {"n": n})
-    paths = made.to_parquet(tmp_path / "part-*.parquet", **SYNC)
-    for account in tmp_path.glob(".bagkit-*"):
-        account.unlink()
-    for path in paths[:2] if then == 3 else ():
-        os.unlink(path)
+    (tmp_path / "else").mkdir()
+    paths = made.to_parquet(tmp_path / "else" / "part-*.parquet", **SYNC)
+    for path in paths[2:] if then == 3 else paths:
+        os.rename(path, tmp_path / os.path.basename(path))
+    there = sorted(tmp_path.glob("*.parquet"))
     with pytest.raises(bk.OutputExistsError) as caught:
         made.repartition(2).to_parquet(tmp_path / "part-*.parquet", exist=exist, **SYNC)
-    left = paths[2 if then == 3 else 0]
     assert str(caught.value) == (
-        f"to_parquet: {left} exists, and would be read together with the 2 files that are "
+        f"to_parquet: {there[0]} exists, and would be read together with the 2 files that are "
         "written; hint: remove it, or write to another directory"
     )
-    assert sorted(map(str, tmp_path.iterdir())) == (paths[2:] if then == 3 else paths)
+    assert sorted(tmp_path.glob("*")) == [tmp_path / "else", *there]
 
 
 def test_a_file_that_another_process_made_meanwhile_is_not_replaced(tmp_path: Path) -> None:
