@@ -302,7 +302,6 @@ def _values(
 ) -> Generator[Any, None, None]:  # fmt: skip
     from bagkit.diagnostics.observer import Observers, listeners, recorders
     from bagkit.lower.retries import with_retries
-    from bagkit.schedulers.protocol import Keeper
     from bagkit.schedulers.registry import get_scheduler
 
     limited, limits = _limited(graph, targets, options.max_errors)
@@ -318,7 +317,7 @@ def _values(
     with ExitStack() as stack:
         told = [*map(stack.enter_context, listeners()), *[recorder.begin(graph) for recorder in recorders()]]
         observer = Observers([*limits, *observers, *told, *_watchers(options, stack)])
-        keeps = isinstance(scheduler, Keeper) and scheduler.keeps
+        keeps = getattr(scheduler, "keeps", False)
         kept = (keep,) if keep and keeps else ()
         run = stack.enter_context(closing(scheduler.run(guarded, targets, observer, *kept)))
         yield  # all is ready

@@ -71,7 +71,7 @@ class InTurns:
 
     def kept(self) -> tuple[Any, ...]:
         """Return the values as they can be read again and again."""
-        return tuple(self.stored(lambda batch, number: batch, Batches, lambda value: value))
+        return tuple(self.stored(lambda batch, number: batch, Batches, kept))
 
 
 def kept(values: Any) -> Any:

@@ -155,9 +155,7 @@ class Report:
         self.take_back()
         self.damage.clear()
         self.outputs.clear()
-        self.figures.clear()
-        self.tallied.clear()
-        self.noted = perf_counter()
+        self.begin()
 
     def take_back(self) -> None:
         """Forget what was counted since the task, or its partition, has begun."""

@@ -26,7 +26,7 @@ def kept_in(part: Any) -> Sequence[Kept]:
 
 def _all_kept(part: Any) -> Iterator[Kept]:
     for pieces in part if type(part) is tuple else ():
-        if type(pieces) is tuple and pieces and _is_kept(pieces[0]):
+        if _are_kept(pieces):
             for piece in pieces:
                 yield piece.kept
 
@@ -43,8 +43,8 @@ def promised_in(part: Any) -> Iterator[Kept]:
     return (kept for kept in _all_kept(part) if kept.promise is not None)
 
 
-def _is_kept(piece: Any) -> bool:
-    return type(getattr(piece, "kept", None)) is Kept
+def _are_kept(pieces: Any) -> bool:
+    return type(pieces) is tuple and bool(pieces) and type(getattr(pieces[0], "kept", None)) is Kept
 
 
 def may_hold_code(stored: Stored) -> bool:
@@ -66,18 +66,19 @@ def with_stored(part: Any, sees: Callable[[str], bool]) -> Any:
         raise TaskError(LET_GO)
     if not any(_reads_itself(kept, sees) for kept in several):
         return part
+
+    def there(kept: Kept) -> Any:
+        return residents.Resident("", kept.stored[0], residents.READ) if _reads_itself(kept, sees) else kept
+
+    return _with_kept(part, there)
+
+
+def _with_kept(part: tuple[Any, ...], changed: Callable[[Kept], Any]) -> tuple[Any, ...]:
+    """Return the part of a task with what stands for kept records."""
     return tuple([
-        tuple([
-            _read_there(piece) if _reads_itself(piece.kept, sees) else piece for piece in pieces
-        ])
-        if type(pieces) is tuple and pieces and _is_kept(pieces[0])
-        else pieces
+        tuple([replace(piece, kept=changed(piece.kept)) for piece in pieces]) if _are_kept(pieces) else pieces
         for pieces in part
     ])  # fmt: skip
-
-
-def _read_there(piece: Any) -> Any:
-    return replace(piece, kept=residents.Resident("", piece.kept.stored[0], residents.READ))
 
 
 def _reads_itself(kept: Kept, sees: Callable[[str], bool]) -> bool:
@@ -95,22 +96,20 @@ def with_residents(
     `changes` says that the task may change records, `together` that it needs several that are kept. The worker may
     keep `room` bytes more.
     """
-    return tuple([
-        tuple([_resident(piece, worker, changes, room, together) if piece.kept.name else piece for piece in pieces])
-        if type(pieces) is tuple and pieces and _is_kept(pieces[0])
-        else pieces
-        for pieces in part
-    ])  # fmt: skip
 
+    def resident(kept: Kept) -> Any:
+        name = kept.name
+        if not name:
+            return kept
+        stored, nbytes = kept.stored
+        home, use = homes.home_of(name), residents.READ
+        if home is worker:
+            use = residents.TAKE if changes else residents.KEEP
+            if changes:
+                homes.take_away(name)
+        elif 0 < nbytes <= room and not changes and (home is None or together):
+            use = residents.KEEP
+            homes.move_in(name, worker, nbytes)
+        return residents.Resident(name, stored, use)
 
-def _resident(piece: Any, worker: WorkerProcess, changes: bool, room: int, together: bool) -> Any:
-    name, (stored, nbytes) = piece.kept.name, piece.kept.stored
-    home, use = homes.home_of(name), residents.READ
-    if home is worker:
-        use = residents.TAKE if changes else residents.KEEP
-        if changes:
-            homes.take_away(name)
-    elif 0 < nbytes <= room and not changes and (home is None or together):
-        use = residents.KEEP
-        homes.move_in(name, worker, nbytes)
-    return replace(piece, kept=residents.Resident(name, stored, use))
+    return _with_kept(part, resident)

@@ -1,16 +1,20 @@
-"""What a scheduler is: one method, and what one is that keeps values."""
+"""What a scheduler is: one method."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Generator, Sequence
+from typing import Any, Protocol
 
 from bagkit.diagnostics.observer import Observer
 from bagkit.lower.graph import Graph, Key
 
 
 class Scheduler(Protocol):
-    """Runs graphs. It never optimises, and does not know plans."""
+    """Runs graphs. It never optimises, and does not know plans.
+
+    One that has `keeps`, which is true, can leave values where they were made. Its `run` takes the keys of such values
+    as a fourth argument, and yields a Kept for each.
+    """
 
     name: str
 
@@ -21,16 +25,3 @@ class Scheduler(Protocol):
         run. The first error ends the run and is raised; of tasks that are `one_of` the same that is the one of the
         lowest rank, which is raised when the values before it were yielded.
         """
-
-
-@runtime_checkable
-class Keeper(Protocol):
-    """A scheduler that can leave values where they were made."""
-
-    keeps: bool
-    """Whether it does, as it is set up."""
-
-    def run(
-        self, graph: Graph, targets: Sequence[Key], observer: Observer, keep: Collection[Key] = ()
-    ) -> Generator[Any, None, None]:
-        """Do what `Scheduler.run` says, and yield a Kept for each target in `keep`."""

@@ -40,9 +40,7 @@ def get_scheduler(
     >>> get_scheduler("synchronous").name
     'sync'
     """
-    meant = DEFAULT if spec is None else checked_scheduler(spec)
-    if not inside_task():
-        meant = _executor_if_any(meant)
+    meant = _meant(spec)
     if not isinstance(meant, str) and not _is_pool(meant):
         return cast("Scheduler", meant)
     if inside_task():
@@ -66,15 +64,14 @@ def get_scheduler(
 
 def tasks_at_a_time(spec: str | Executor | Scheduler | None, workers: int | None) -> int:
     """Return how many tasks a run with `spec` works at on as many cores; 1 where that is not known."""
-    meant = DEFAULT if spec is None else checked_scheduler(spec)
-    return (workers or cpu_count()) if meant == "processes" and not inside_task() else 1
+    return (workers or cpu_count()) if _is_of_processes(spec) else 1
 
 
 def sends_records(spec: str | Executor | Scheduler | None) -> bool:
     """Return whether tasks of a run with `spec` pickle what they leave for others: not where they share objects."""
-    meant = DEFAULT if spec is None else checked_scheduler(spec)
     if inside_task():
         return False
+    meant = DEFAULT if spec is None else checked_scheduler(spec)
     if isinstance(meant, str):
         return meant not in ("sync", "threads")
     if not callable(getattr(meant, "submit", None)):
@@ -90,8 +87,7 @@ def memory_of_task(options: Options) -> int:
     if room is not None:
         return room
     limit = options.memory_limit or usable_memory()
-    alone = options.scheduler in ("sync", "synchronous", "single-threaded")
-    return limit // (1 if alone else options.workers or cpu_count())
+    return limit // (1 if options.scheduler == "sync" else options.workers or cpu_count())
 
 
 def _room_of(spec: str | Executor | Scheduler | None, workers: int | None, limit: int | None) -> int | None:
@@ -99,9 +95,7 @@ def _room_of(spec: str | Executor | Scheduler | None, workers: int | None, limit
 
     None for other schedulers, and where nothing is known: for an executor that says nothing of its machines.
     """
-    meant = DEFAULT if spec is None else checked_scheduler(spec)
-    if not inside_task():
-        meant = _executor_if_any(meant)
+    meant = _meant(spec)
     if isinstance(meant, str) or not _is_pool(meant) or inside_task():
         return None
     from bagkit.schedulers.executor_facts import facts_of
@@ -112,12 +106,19 @@ def _room_of(spec: str | Executor | Scheduler | None, workers: int | None, limit
     return min([room for room in rooms if room is not None], default=None)
 
 
+def _is_of_processes(spec: Any) -> bool:
+    return not inside_task() and (DEFAULT if spec is None else checked_scheduler(spec)) == "processes"
+
+
 def _is_pool(meant: Any) -> bool:
     return callable(getattr(meant, "submit", None)) or callable(getattr(meant, "get_executor", None))
 
 
-def _executor_if_any(meant: Any) -> Any:
-    """Return the executor of a client, or the one that a name stands for; anything else as it is."""
+def _meant(spec: Any) -> Any:
+    """Return what `spec` means: where no task runs, the executor of a client and the one that a name stands for."""
+    meant = DEFAULT if spec is None else checked_scheduler(spec)
+    if inside_task():
+        return meant
     if isinstance(meant, str) and meant in ENGINES:
         module, _, name = ENGINES[meant].partition(":")
         return getattr(import_module(module), name)()
@@ -136,8 +137,7 @@ def executor_of(client: Any) -> Any:
 
 def start_ahead(spec: str | Executor | Scheduler | None, workers: int | None, ops: Sequence[Any]) -> None:
     """Start the processes that a run of `ops` will want, so that they boot while the run is being prepared."""
-    meant = DEFAULT if spec is None else checked_scheduler(spec)
-    if meant == "processes" and not inside_task():
+    if _is_of_processes(spec):
         from bagkit.schedulers.pool import start_workers
 
         start_workers(workers or cpu_count(), _modules_of_tasks(ops))

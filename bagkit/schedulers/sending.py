@@ -162,9 +162,6 @@ class Sending:
                 raise TaskError(LET_GO)
             changes = id(task.work) in self._changing or any(map(may_hold_code, inputs))
             part = with_residents(part, worker, changes, room, together=len(several) > 1)
-        return self._pickled_part(part, task)
-
-    def _pickled_part(self, part: Any, task: Task) -> bytes:
         return pickled(self._outgoing.part, part, "the part", _SO, transport.name_of(task))
 
     def _work_message(self, number: int, task: Task) -> bytes:

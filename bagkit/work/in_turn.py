@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from bagkit.flow.batches import Batches, InTurns, kept
+from bagkit.flow.batches import InTurns
 from bagkit.flow.report import Report
 from bagkit.light_classes import dataclass
 
@@ -73,10 +73,6 @@ class _Values(InTurns):
     ) -> list[T]:
         """Return all values, as the others do."""
         return [stored for made in self.made() for stored in self._stored(made, part, whole, single)]
-
-    def kept(self) -> tuple[Any, ...]:
-        """Return the values as they can be read again and again."""
-        return tuple(self.stored(lambda batch, number: batch, Batches, kept))
 
     def made(self) -> Iterator[Any]:
         """Yield what the work gives for each partition."""
