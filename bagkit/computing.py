@@ -242,8 +242,8 @@ def _prepared(
         plans, on_error=options.on_error, exact=exact, writings=writings, workers=workers, memory=memory
     )
     writings.see(graph)
-    is_take = any(isinstance(root.op, Head) for root in roots)
-    return Prepared(plans, graph.in_turn() if is_take else graph, keys, spec, options, writings)
+    graph.in_turn = any(isinstance(root.op, Head) for root in roots)
+    return Prepared(plans, graph, keys, spec, options, writings)
 
 
 def with_values(roots: Sequence[Plan]) -> tuple[Plan, ...]:

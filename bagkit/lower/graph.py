@@ -59,8 +59,10 @@ class Graph:
     Raises PlanError for two tasks with one key, a need that no task makes, and a cycle.
     """
 
-    def __init__(self, tasks: Iterable[Task]) -> None:
+    def __init__(self, tasks: Iterable[Task], in_turn: bool = False) -> None:
         self.tasks = tuple(tasks)
+        self.in_turn = in_turn
+        """Whether errors of all tasks come in turn: the caller may not need what failed."""
         self.maker: dict[Key, Task] = {}
         """The task that makes each key."""
         maker = self.maker
@@ -75,9 +77,9 @@ class Graph:
             self._check_needs()
             self._check_cycles()
 
-    def in_turn(self) -> Graph:
-        """Return it with tasks whose errors wait for all tasks before them: the caller may not need what failed."""
-        return Graph([replace(task, one_of="all in turn") for task in self.tasks])
+    def turn_of(self, task: Task) -> Hashable:
+        """Return what tasks have in common whose errors come in turn with the one of `task`; None if it has no turn."""
+        return "all in turn" if self.in_turn else task.one_of
 
     def below(self, keys: Iterable[Key]) -> set[Key]:
         """Return the first keys of the tasks that make `keys`, and of all that these need."""
@@ -111,10 +113,10 @@ class Graph:
             raise PlanError(f"graph: tasks need each other in a circle: {cycle}") from None
 
 
-def with_works(tasks: Iterable[Task], changed: Callable[[Work], Work]) -> Graph:
-    """Return the graph of `tasks` whose works are `changed`, but for those that run no function and schedulers know.
+def with_works(graph: Graph, changed: Callable[[Work], Work], some: Iterable[Task] | None = None) -> Graph:
+    """Return the graph with works that are `changed`, but for those that run no function and schedulers know.
 
-    Of a work that does another in turn this one is.
+    Of a work that does another in turn this one is. With `some` tasks it is the graph of these.
     """
     works: dict[int, Work] = {}  # one for each work, which crosses to a worker once
 
@@ -126,7 +128,9 @@ def with_works(tasks: Iterable[Task], changed: Callable[[Work], Work]) -> Graph:
                 works[id(work)] = changed(work)
         return works[id(work)]
 
-    return Graph([task if isinstance(task.work, Dealing) else replace(task, work=work_of(task.work)) for task in tasks])
+    tasks = graph.tasks if some is None else some
+    made = [task if isinstance(task.work, Dealing) else replace(task, work=work_of(task.work)) for task in tasks]
+    return Graph(made, graph.in_turn)
 
 
 def shown_pieces(pieces: Sequence[Any]) -> str:

@@ -42,14 +42,14 @@ def turns_of(graph: Graph, targets: Iterable[Key]) -> dict[Key, Key]:
     last: dict[Hashable, Key] = {}
     turns: dict[Key, Key] = {}
     for task in graph.tasks:
-        key = task.keys[0]
-        if task.one_of is not None and key in needed:
-            if task.one_of in last:
-                turns[key] = last[task.one_of]
-            last[task.one_of] = key
+        key, turn = task.keys[0], graph.turn_of(task)
+        if turn is not None and key in needed:
+            if turn in last:
+                turns[key] = last[turn]
+            last[turn] = key
     return turns
 
 
 def with_limit(graph: Graph, most: int | str | None) -> Graph:
     """Return `graph` with tasks that know how many records they may leave out; of a share only the run can judge."""
-    return with_works(graph.tasks, lambda work: Limited(work, most)) if isinstance(most, int) else graph
+    return with_works(graph, lambda work: Limited(work, most)) if isinstance(most, int) else graph

@@ -43,7 +43,7 @@ class Retrying:
 
 def with_retries(graph: Graph, retries: int) -> Graph:
     """Return `graph` with tasks that are run again after an exception, up to `retries` times."""
-    return with_works(graph.tasks, lambda work: Retrying(work, retries)) if retries else graph
+    return with_works(graph, lambda work: Retrying(work, retries)) if retries else graph
 
 
 def with_read_retries(roots: tuple[Plan, ...], retries: int) -> tuple[Plan, ...]:

@@ -28,7 +28,7 @@ LEAST_SECONDS, MOST_SECONDS = 0.05, 0.3
 
 def looking_closely(graph: Graph) -> Graph:
     """Return `graph` with tasks that measure their reads more closely."""
-    return with_works(graph.tasks, lambda work: Sampled(work, inf))
+    return with_works(graph, lambda work: Sampled(work, inf))
 
 
 def sample_of(graph: Graph, targets: Sequence[Key], workers: int) -> tuple[Graph, list[Key]]:
@@ -58,7 +58,7 @@ def sample_of(graph: Graph, targets: Sequence[Key], workers: int) -> tuple[Graph
     kept = [tasks[task.keys[0]] for task in graph.tasks if task.keys[0] in tasks]
     reading = sum(1 for task in kept if not task.needs)
     seconds = min(MOST_SECONDS, max(LEAST_SECONDS, SECONDS * workers / max(1, reading)))
-    return with_works(kept, lambda work: Sampled(work, seconds)), wanted
+    return with_works(graph, lambda work: Sampled(work, seconds), kept), wanted
 
 
 class Some:

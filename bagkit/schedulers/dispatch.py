@@ -40,7 +40,7 @@ class Dispatch:
         self._values = values
         self._emit = emit
         self._workers = workers
-        self._turns = Turns(self.state)
+        self._turns = Turns(graph, self.state)
         self._attempts: dict[Key, int] = {}
         self._again: deque[Task] = deque()
         """Tasks whose worker died; each runs alone."""

@@ -132,7 +132,7 @@ class FuturesRun:
         self, graph: Graph, targets: Sequence[Key], observer: Observer, submitter: Submitter, name: str, workers: int
     ) -> None:
         self._state = RunState(graph, targets)
-        self._turns = Turns(self._state)
+        self._turns = Turns(graph, self._state)
         self._targets = frozenset(targets)
         self._observer = observer
         self._submitter = submitter

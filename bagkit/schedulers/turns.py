@@ -8,7 +8,7 @@ may be enough.
 from __future__ import annotations
 
 from bagkit.light_classes import dataclass
-from bagkit.lower.graph import Task
+from bagkit.lower.graph import Graph, Task
 from bagkit.schedulers.state import RunState
 
 
@@ -22,9 +22,10 @@ class Failed:
 
 
 class Turns:
-    """The error of such a task that waits; mutable, of the run with that `state`."""
+    """The error of such a task that waits; mutable, of the run of `graph` with that `state`."""
 
-    def __init__(self, state: RunState) -> None:
+    def __init__(self, graph: Graph, state: RunState) -> None:
+        self._turn_of = graph.turn_of
         self._state = state
         self._held: Failed | None = None
         self._before: list[int] = []
@@ -45,20 +46,20 @@ class Turns:
 
     def hold(self, failed: Failed) -> bool:
         """Have an error wait for its turn; return whether it has one."""
-        held, one_of = self._held, failed.task.one_of
-        if one_of is None or (held is not None and held.task.one_of != one_of):
+        held, turn, state = self._held, self._turn_of(failed.task), self._state
+        if turn is None or (held is not None and self._turn_of(held.task) != turn):
             return False
-        state = self._state
         rank = state.rank(failed.task)
         if held is None or rank < state.rank(held.task):
             self._held = failed
             before = enumerate(state.tasks[:rank])
-            self._before = [n for n, task in before if task.one_of == one_of and not state.is_finished(n)]
+            self._before = [n for n, task in before if self._turn_of(task) == turn and not state.is_finished(n)]
         return True
 
     def may_begin(self, task: Task) -> bool:
         """Return whether a task may begin: where an error waits, only what comes before it."""
         held = self._held
-        return held is None or (
-            task.one_of == held.task.one_of and self._state.rank(task) < self._state.rank(held.task)
-        )
+        if held is None:
+            return True
+        is_before = self._state.rank(task) < self._state.rank(held.task)
+        return is_before and self._turn_of(task) == self._turn_of(held.task)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bagkit.lower.graph import Graph, Task
+from bagkit.lower.graph import Graph, Task, with_works
 from bagkit.schedulers.state import RunState
 from bagkit.schedulers.turns import Failed, Turns
 
@@ -24,7 +24,7 @@ def failed(task: Task) -> Failed:
 def begun(graph: Graph) -> tuple[RunState, Turns]:
     """Return the state of a run of all tasks of a graph, and their turns."""
     state = RunState(graph, [task.keys[0] for task in graph.tasks])
-    return state, Turns(state)
+    return state, Turns(graph, state)
 
 
 def test_an_error_waits_for_tasks_of_its_file() -> None:
@@ -57,7 +57,7 @@ def test_what_has_no_turn_or_is_of_another_file_does_not_wait() -> None:
 
 
 def test_all_tasks_of_a_graph_can_have_turns() -> None:
-    graph = Graph(ALL).in_turn()
+    graph = Graph(ALL, in_turn=True)
     state, turns = begun(graph)
     *before, last = graph.tasks
     assert turns.hold(failed(last))
@@ -65,3 +65,9 @@ def test_all_tasks_of_a_graph_can_have_turns() -> None:
         assert turns.due is None
         state.finish(task)
     assert turns.due is not None
+
+
+def test_works_that_are_wrapped_leave_tasks_their_turns() -> None:
+    graph = with_works(Graph(ALL, in_turn=True), lambda each: lambda *task: each(*task))
+    assert {graph.turn_of(task) for task in graph.tasks} == {"all in turn"}
+    assert [with_works(Graph(ALL), lambda each: each).turn_of(task) for task in ALL] == ["x", "x", "y", None]
