@@ -22,6 +22,6 @@ class Scheduler(Protocol):
         """Run what `targets` need and yield their values in order, each as soon as it and those before it are there.
 
         Work goes on while the caller is busy, but only a bounded amount ahead of it. Closing the iterator ends the
-        run. The first error ends the run and is raised; of tasks that are `one_of` the same that is the one of the
-        lowest rank, which is raised when the values before it were yielded.
+        run. The first error ends the run and is raised; of tasks that have turns (`Graph.turn_of`) that is the one of
+        the lowest rank, which is raised when the values before it were yielded.
         """
