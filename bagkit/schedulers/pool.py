@@ -31,22 +31,13 @@ END_SECONDS = 2.0
 _workers: set[WorkerProcess] = set()
 """All workers that this process has started and not yet waited for."""
 _idle: list[WorkerProcess] = []
+"""Those that no run has checked out, the one that is taken next as the last."""
 _lock = threading.RLock()  # taken again by a run that the garbage collector closes meanwhile
 
 
 def all_workers() -> tuple[WorkerProcess, ...]:
     """Return all workers that this process has started and not yet waited for."""
     return tuple(_workers)
-
-
-def idle_workers() -> tuple[WorkerProcess, ...]:
-    """Return the workers that no run has checked out, the one that is taken next as the last."""
-    return tuple(_idle)
-
-
-def watched_workers() -> frozenset[WorkerProcess]:
-    """Return the idle workers whose end would be seen at once."""
-    return frozenset(_reaper.watched)
 
 
 def bury(worker: WorkerProcess) -> int | None:

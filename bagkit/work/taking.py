@@ -103,42 +103,36 @@ class Reducing:
             self._take(waiting)
 
     def _take(self, blocks: Sequence[Block]) -> None:
-        take(self._failing, self._into, self._taking, blocks, self.figures)
+        records, raised, taking = records_of(blocks), None, self._taking
+        try:
+            if isinstance(taking, PlacedTaking):
+                taking.take_placed(records, PlacesOf(blocks))
+            else:
+                taking.take(records)
+        except USER_ERRORS as error:
+            raised = error
+        if raised is not None:  # no more in the `except`: what functions raise now would have the error as its context
+            try:
+                if self._into.policy == "raise" and not _is_blameless(raised):
+                    _blame(self._failing, self._into, taking, blocks, raised)
+                _give_up(self._failing, self._into, raised)
+            finally:
+                del raised  # its traceback leads to this frame
+        self.figures.note(len(records), 0)
 
     def state(self) -> Any:
-        """Return the state; raises Unplaced where a record must be looked for, or left out."""
-        return end(self._failing, self._into, self._taking, self.figures)
+        """Return the state of what has taken all records.
 
-
-def take(failing: Failing, into: Into, taking: Taking, blocks: Sequence[Block], figures: Figures) -> None:
-    """Let `taking` take the records of `blocks`."""
-    records, raised = records_of(blocks), None
-    try:
-        if isinstance(taking, PlacedTaking):
-            taking.take_placed(records, PlacesOf(blocks))
-        else:
-            taking.take(records)
-    except USER_ERRORS as error:
-        raised = error
-    if raised is not None:  # no more in the `except`, for what functions raise now would have the error as its context
+        Raises Unplaced where a record must be looked for, or left out.
+        """
+        into = self._into
         try:
-            if into.policy == "raise" and not _is_blameless(raised):
-                _blame(failing, into, taking, blocks, raised)
-            _give_up(failing, into, raised)
-        finally:
-            del raised  # its traceback leads to this frame
-    figures.note(len(records), 0)
-
-
-def end(failing: Failing, into: Into, taking: Taking, figures: Figures) -> Any:
-    """Return the state of what has taken all records."""
-    try:
-        made = taking.state()
-    except Exception as error:
-        _give_up(failing, into, error)
-    figures.note(0, 0)
-    splits = isinstance(into.op, Exchange) and not isinstance(into.op, SampledExchange)
-    return Buckets(made, into.count) if splits else made
+            made = self._taking.state()
+        except Exception as error:
+            _give_up(self._failing, into, error)
+        self.figures.note(0, 0)
+        splits = isinstance(into.op, Exchange) and not isinstance(into.op, SampledExchange)
+        return Buckets(made, into.count) if splits else made
 
 
 def _state_of_all(failing: Failing, into: Into, taking: AllAtOnce, blocks: Iterator[Block], figures: Figures) -> Any:
@@ -211,7 +205,7 @@ def careful_state_of(failing: Failing, into: Into, blocks: Iterator[Block], figu
             return state
         for records in good:
             taking.take(records)
-        return end(failing, into, taking, figures)
+        return Reducing(failing, into, taking, figures).state()
 
 
 def _good(failing: Failing, into: Into, blocks: Iterator[Block], figures: Figures) -> Iterator[list[Any]]:

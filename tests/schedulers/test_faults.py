@@ -163,7 +163,7 @@ def test_killed_while_it_receives(scheduler: ProcessScheduler, tmp_path: Path) -
 def test_idle_workers_killed_between_runs(scheduler: ProcessScheduler, stop: signal.Signals) -> None:
     graph = Graph([Task((n,), works.give, n) for n in range(20)])
     assert values(scheduler, graph, range(20)) == list(range(20))
-    for worker in pool.idle_workers():
+    for worker in tuple(pool._idle):
         worker.process.send_signal(stop)
     recorder = Recorder()
     assert list(scheduler.run(graph, range(20), recorder)) == list(range(20))

@@ -136,7 +136,7 @@ def test_workers_stay_warm(scheduler: ProcessScheduler) -> None:
 def test_workers_can_be_started_ahead() -> None:
     pool.end_workers()
     pool.start_workers(2)
-    ahead = {worker.process.pid for worker in pool.idle_workers()}
+    ahead = {worker.process.pid for worker in tuple(pool._idle)}
     assert len(ahead) == 2
     graph = Graph([Task((n,), faulty.give_pid) for n in range(2)])
     assert set(values(ProcessScheduler(workers=2), graph, [0, 1])) <= ahead

@@ -32,7 +32,7 @@ def run_program(program: str, *arguments: Any, **options: Any) -> subprocess.Com
 
 def test_nothing_is_left_of_idle_workers_that_have_ended() -> None:
     pool.end_workers()
-    assert pool.watched_workers() == set()
+    assert pool._reaper.watched == set()
     before = psutil.Process().num_fds()
     pids()
     ended = {worker.process.pid for worker in pool.all_workers()}  # also of one that came too late for a task
