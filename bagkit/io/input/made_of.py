@@ -18,7 +18,7 @@ from bagkit.light_classes import dataclass
 from bagkit.ops.calls import DelayedCall
 from bagkit.plan.caching import Caching
 from bagkit.plan.fingerprint import lasting_digest
-from bagkit.plan.kinds import Pairing, PerPartition, Regroup, Scan, Source, picked, repartitioned
+from bagkit.plan.kinds import Op, Pairing, PerPartition, Regroup, Scan, Source, picked, repartitioned
 from bagkit.plan.node import Plan, walk
 from bagkit.plan.split_errors import Bad
 from bagkit.visible import without_secrets
@@ -80,7 +80,7 @@ def operations(plan: Plan) -> list[tuple[str, str]]:
         op: Any = each.op
         name = op.label
         if isinstance(op, FileSource):
-            name, op = op.function, replace(op, files=replace(op.files, name="", partitions=()))
+            name, op = op.function, replace(op, files=replace(op.files, name="", partitions=(), storage_options={}))
         elif isinstance(op, Source):
             op = op.bare()
         elif isinstance(op, DelayedCall):
@@ -91,6 +91,14 @@ def operations(plan: Plan) -> list[tuple[str, str]]:
             name, op = type(op).__name__.lower(), None  # what it does is seen in what partitions are made of
         found.append((name, lasting_digest((type(each.op).__qualname__, op, [numbers[part] for part in each.inputs]))))
     return found
+
+
+def without_keys(op: Op) -> Op:
+    """Return what counts of an op in a later run: not what opens a store, such as keys that last for a day."""
+    if not isinstance(op, FileSource) or not op.files.storage_options:
+        return op
+    parts = tuple([tuple([replace(each, storage_options={}) for each in pieces]) for pieces in op.files.partitions])
+    return replace(op, files=replace(op.files, partitions=parts, storage_options={}))
 
 
 @dataclass(frozen=True, slots=True)

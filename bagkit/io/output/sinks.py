@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 from bagkit.errors import PlanError
 from bagkit.exchange.checksum import crc32
 from bagkit.io.input.codecs import check_installed, compression_of, compressor
-from bagkit.io.input.made_of import MadeOf, operations, parts_made_of
+from bagkit.io.input.made_of import MadeOf, operations, parts_made_of, without_keys
 from bagkit.io.input.paths import base_name, checked_options, digest_of, named
 from bagkit.io.input.sharding import ShardOf, shard_of
 from bagkit.io.output.commits import FileWriting
@@ -79,7 +79,7 @@ class WriteLines(Sink):
                 "hint: write to another directory"
             )
         updates = self.exist == "update"
-        steps = () if updates else tuple(fingerprint(made_of))
+        steps = () if updates else tuple(fingerprint(made_of, without_keys))
         known = tuple(operations(made_of)) if updates else None
         shard = None if self.shard is None else self.shard.as_json()
         recipe = Recipe(steps, without_passwords(inputs), self.made_with, len(self.targets.paths), known, shard)

@@ -7,6 +7,7 @@ import gzip
 import http.server
 import io
 import socket
+import tempfile
 import threading
 import warnings
 import zipfile
@@ -388,6 +389,25 @@ def test_going_on_in_s3(s3):
     filesystem.pipe("bucket/resume-in/3", b"7")  # as large as before
     with pytest.raises(bk.ResumeMismatchError, match="s3://bucket/resume-in/3 has changed"):
         write(2, on_error="skip")
+
+
+def test_going_on_with_other_keys_to_the_store(s3, tmp_path):
+    """Keys that last for a night made a resumed job begin anew, and a cache compute all."""
+    calls = tmp_path / "calls"
+    calls.mkdir()
+
+    def number(line: str, folder: str = str(calls)) -> int:
+        tempfile.mkstemp(dir=folder)
+        return int(line)
+
+    url, options = s3[0].replace("logs", "keys"), s3[1]
+    fsspec.filesystem("s3", **options).pipe("bucket/keys/a.gz", gzip.compress(b"1\n2\n"))
+    for each in (options, {**options, "key": "another", "token": "of today"}):
+        bag = bk.read_text(f"{url}/*", storage_options=each).map(number)
+        assert bag.cache(tmp_path / "cache").compute(scheduler="sync") == [1, 2]
+        bag.to_jsonl(tmp_path / "resumed", exist="resume", scheduler="sync")
+        bag.to_jsonl(tmp_path / "updated", exist="update", scheduler="sync")
+    assert len(list(calls.iterdir())) == 6
 
 
 def test_a_store_that_can_not_be_written_to():
