@@ -44,6 +44,12 @@ def warn_at_caller(message: str, category: type[Warning]) -> None:
         warnings.warn_explicit(visible_message(message), category, *line, registry)
 
 
+def warn_at(line: Line, message: str, category: type[Warning]) -> None:
+    """Warn with a line of the user's that has begun what is over by now."""
+    with _shown_where_it_can_be():
+        warnings.warn_explicit(visible_message(message), category, *line)
+
+
 def warn_about(about: Hashable, message: str, category: type[Warning]) -> None:
     """Warn with that line once in a session of what is told `about`, whatever lines it comes from; each time for None.
 

@@ -77,3 +77,12 @@ def test_an_observer_that_can_not_be_named_does_not_end_the_run() -> None:
             assert bk.range(3, npartitions=1).compute(scheduler="sync") == [0, 1, 2]
     finally:
         stop_listening(odd)
+
+
+def test_an_error_that_nobody_asks_for_is_told_at_the_line_that_said_so() -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with bk.Client(workers=1) as client:
+            bk.fire_and_forget(client.submit(int, "x"))
+    (warning,) = told
+    assert (warning.filename, "ValueError: invalid literal" in str(warning.message)) == (__file__, True)

@@ -23,6 +23,7 @@ from bagkit.tracebacks import shorten_traceback
 if TYPE_CHECKING:
     from bagkit.lower.graph import Key
     from bagkit.options import ComputeOptions
+    from bagkit.warn import Line
 
 T = TypeVar("T")
 
@@ -376,14 +377,17 @@ def fire_and_forget(futures: Any) -> None:
     >>> with bk.Client(workers=1) as client:
     ...     bk.fire_and_forget(client.submit(len, "ab"))
     """
+    from bagkit.warn import users_line
+
+    report = partial(_report, users_line())
     for future in futures_in(futures, "fire_and_forget"):
-        future.add_done_callback(_report)
+        future.add_done_callback(report)
 
 
-def _report(future: concurrent.futures.Future[Any]) -> None:
-    """Warn of an error that nobody asks for."""
-    from bagkit.warn import warn_at_caller
+def _report(line: Line, future: concurrent.futures.Future[Any]) -> None:
+    """Warn of an error that nobody asks for, at the line that has said so."""
+    from bagkit.warn import warn_at
 
     error = None if future.cancelled() else future.exception()
     if error is not None and isinstance(future, Future):
-        warn_at_caller(f"{future.key}: {type(error).__name__}: {text_of(error)}", UserWarning)
+        warn_at(line, f"{future.key}: {type(error).__name__}: {text_of(error)}", UserWarning)
