@@ -16,6 +16,7 @@ from bagkit.computing import collects
 from bagkit.errors import ColumnTypeError, PlanError
 from bagkit.io.handover import gathered
 from bagkit.io.handover.column_types import Seen, add_types, as_plain, from_plain
+from bagkit.io.handover.converted import Column, columns_for
 from bagkit.io.handover.parquet import marked, refuse_others
 from bagkit.io.input.made_of import operations, parts_made_of
 from bagkit.io.input.paths import digest_of
@@ -34,7 +35,6 @@ from bagkit.warn import warn_about
 
 if TYPE_CHECKING:
     from bagkit.io.handover.columns import EncodeColumns, Policy
-    from bagkit.io.handover.converted import Column
     from bagkit.options import ComputeOptions
 
 Write = Callable[[gathered.TypedColumns, Sequence[str], str], None]
@@ -135,7 +135,7 @@ class TableParts:
         seen: Seen = {}
         for _, types in sorted({**there, **new}.items()):
             add_types(seen, types)
-        columns = gathered.columns_for(self._encode, self._policy, seen)
+        columns = columns_for(self._encode, self._policy, seen)
         digest = _digest(columns)
         return columns if all(file.about["columns"] == digest for file in kept.values()) else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import field
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from bagkit.io.handover.column_types import (
     TIME,
     WIDE,
     ZONED,
+    Seen,
     Type,
     Typing,
     fits_one,
@@ -25,6 +26,7 @@ from bagkit.io.handover.column_types import (
     one_type,
     unify,
 )
+from bagkit.io.handover.columns import EncodeColumns
 from bagkit.json.standard import standard_dumps
 from bagkit.light_classes import dataclass
 
@@ -137,14 +139,16 @@ _PLAIN: Final[dict[Type, Callable[[Any], Any]]] = {
 _PACKED_AS: Final[dict[Type, str]] = {BOOL: "bool", INT: "int", WIDE: "int", FLOAT: "float", TEXT: "str"}
 
 
-def final_columns(
-    operation: str, seen: Mapping[str, Sequence[Type]], policy: str, typing: Typing
-) -> tuple[Column, ...]:
-    """Return the columns for values of the types that were seen; those that go together in none follow the policy."""
+def columns_for(encode: EncodeColumns, policy: str, seen: Seen) -> tuple[Column, ...]:
+    """Return the columns of a table, given the types that were `seen` in all of it.
+
+    Those whose types go together in none follow the policy.
+    """
     columns = []
-    for name, kinds in seen.items():
+    for name in seen if encode.columns is None else encode.columns:
+        kinds = seen.get(name, [])
         whole = [kind for kind in kinds if has_fields(kind)]
         fits = fits_one(kinds) and len(whole) == len(kinds)
         kind = one_type(whole) if fits or policy == "null" else TEXT
-        columns.append(Column(operation, name, kind, "" if fits else policy, typing))
+        columns.append(Column(encode.name, name, kind, "" if fits else policy, encode.typing))
     return tuple(columns)

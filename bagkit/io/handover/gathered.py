@@ -23,7 +23,7 @@ from bagkit.io.handover.columns import (
     Policy,
     Values,
 )
-from bagkit.io.handover.converted import Column, final_columns
+from bagkit.io.handover.converted import Column, columns_for
 from bagkit.io.output.stores import failing_as, write_all
 from bagkit.light_classes import dataclass
 
@@ -188,13 +188,6 @@ class GatheredColumns:
         self._raise_conflicts()
         columns = columns_for(self.encode, self.policy, self.seen)
         return TypedColumns(columns, self.partitions[:-1], self.store, self.types[:-1])
-
-
-def columns_for(encode: EncodeColumns, policy: Policy, seen: Seen) -> tuple[Column, ...]:
-    """Return the columns of a table, given the types that were seen in all of it."""
-    if encode.columns is not None:
-        seen = {name: seen.get(name, []) for name in encode.columns}
-    return final_columns(encode.name, seen, policy, encode.typing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,8 +81,10 @@ class Datasets:
 
     def _fitted(self, column: Column) -> Column:
         """Return the column of the type that its dataset has; raises ColumnTypeError where its values have another."""
+        import numpy as np
+
         there = _stored(self._h5py, self._node[column.name].dtype)
-        mine = _stored(self._h5py, _numpy_type(self._h5py, column, self._strings))
+        mine = _stored(self._h5py, np.dtype(_dtype(self._h5py, column, self._strings)))
         if column.type == "null" and there in _TYPES:
             return replace(column, type=_TYPES[there])
         if column.type == "null" and there.startswith("text"):
@@ -97,12 +99,6 @@ class Datasets:
 
 
 _TYPES: Final = {"int64": "int", "float64": "float", "bool": "bool", "arrays of bytes": "bytes"}
-
-
-def _numpy_type(h5py: Any, column: Column, strings: Strings) -> Any:
-    import numpy as np
-
-    return np.dtype(_dtype(h5py, column, strings))
 
 
 def _stored(h5py: Any, dtype: Any) -> str:
