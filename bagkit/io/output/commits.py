@@ -270,7 +270,7 @@ class FileWriting:
         known = before.keys() | self.stale | set(() if earlier is None else earlier.stale)
         if set(self._store.existing(self._targets.paths)) - known:
             self._refuse_unknown(known)
-        own = among(self._store, before, self._inputs)
+        own = among(self._store, known, self._inputs)
         if own is not None:
             raise PlanError(
                 f"{self._operation}: {named(own)} was written here by the last run, and is read from now; "

@@ -115,3 +115,12 @@ def test_what_is_refused(job: Job) -> None:
     (job.out / "a.parquet").touch()
     with pytest.raises(bk.OutputExistsError, match=r"a\.parquet exists, and nothing tells what it was made of"):
         bag.to_parquet(job.out / "*.parquet", exist="update")
+
+
+def test_what_is_read_is_not_written_over(tmp_path: Path) -> None:
+    place = tmp_path / "*.parquet"
+    bk.from_sequence([{"n": 1}]).to_parquet(place, scheduler="sync")
+    again = bk.read_parquet(place).map(lambda record: {"n": record["n"] + 1})
+    with pytest.raises(bk.PlanError, match=r"0\.parquet was written here by the last run, and is read from now"):
+        again.to_parquet(place, exist="update", scheduler="sync")
+    assert bk.read_parquet(place).compute(scheduler="sync") == [{"n": 1}]
