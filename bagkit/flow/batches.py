@@ -32,7 +32,7 @@ class Batches:
 
     def kept(self) -> Batches:
         """Return batches that can be iterated again and again."""
-        return Batches(list(self._batches))
+        return Batches(list(self._batches), self.parsed)
 
 
 Emit = Callable[[int, list[Any]], None]
