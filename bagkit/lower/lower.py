@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from itertools import chain, pairwise
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from bagkit.errors import PlanError
@@ -36,6 +36,7 @@ from bagkit.plan.kinds import (
     Sink,
     Source,
     picked,
+    shares,
 )
 from bagkit.plan.node import Plan, count_uses
 from bagkit.work.chain import Chain
@@ -288,15 +289,13 @@ class Lowering:
             return pending
         if count > len(pending):
             return self._split(pending, plan)
-        edges = [len(pending) * n // count for n in range(count + 1)]
-        groups = [pending[a:b] for a, b in pairwise(edges)]
+        ends = shares(len(pending), count)
         if all(one.step is pending[0].step for one in pending) and pending[0].step.elementwise:
-            return [
-                Pending(group[0].step, (tuple(piece for one in group for piece in one.part[0]),)) for group in groups
-            ]
+            pieces = [tuple(piece for one in pending[a:b] for piece in one.part[0]) for a, b in ends]
+            return [Pending(pending[0].step, (some,)) for some in pieces]
         step = self._leaf(TaskRecords(plan.op.label), plan)
         keys = self._make(pending, None, gives_value=False)
-        several = [tuple(keys[a:b]) for a, b in pairwise(edges)]
+        several = [tuple(keys[a:b]) for a, b in ends]
         return [Pending(step, (len(some),), some, sum_known(map(self.weights.get, some))) for some in several]
 
     def _split(self, pending: list[Pending], plan: Plan) -> list[Pending]:
@@ -304,13 +303,11 @@ class Lowering:
         stage = self.stage(plan.op.label)
         keys: list[Key] = []
         works: dict[int, Split] = {}
-        edges = [plan.npartitions * n // len(pending) for n in range(len(pending) + 1)]
-        for number, one in enumerate(pending):
+        for number, (one, (start, end)) in enumerate(zip(pending, shares(plan.npartitions, len(pending)), strict=True)):
             chain = self._work(one.step, None, gives_value=False)
             work = works.setdefault(id(chain), Split(chain))
-            count = edges[number + 1] - edges[number]
-            made = tuple((stage, number, n) for n in range(count))
-            self.tasks.append(replace(self._task(work, one, made), part=(*one.part, count)))
+            made = tuple((stage, number, n) for n in range(end - start))
+            self.tasks.append(replace(self._task(work, one, made), part=(*one.part, len(made))))
             keys.extend(made)
         return [Pending(step, (1,), (key,), self.weights[key]) for key in keys]
 

@@ -390,6 +390,15 @@ def picked(picks: slice | tuple[int, ...], partitions: Sequence[T]) -> list[T]:
     return [partitions[number] for number in picks] if isinstance(picks, tuple) else list(partitions[picks])
 
 
+def shares(many: int, few: int) -> list[tuple[int, int]]:
+    """Return for each of `few` which of `many` neighbours it gets: from one number up to another.
+
+    >>> shares(7, 3)
+    [(0, 2), (2, 4), (4, 7)]
+    """
+    return list(pairwise([many * n // few for n in range(few + 1)]))
+
+
 def repartitioned(
     parts: Sequence[T], count: int, joined: Callable[[Sequence[T]], T], cut: Callable[[T, int, int], T]
 ) -> list[T]:
@@ -398,11 +407,9 @@ def repartitioned(
     `cut` is called with a part, and with the number of a piece of it and how many there are.
     """
     if count > len(parts):
-        edges = [count * n // len(parts) for n in range(len(parts) + 1)]
-        pieces = zip(parts, pairwise(edges), strict=True)
+        pieces = zip(parts, shares(count, len(parts)), strict=True)
         return [cut(part, n, end - start) for part, (start, end) in pieces for n in range(end - start)]
-    edges = [len(parts) * n // count for n in range(count + 1)]
-    return [joined(parts[start:end]) for start, end in pairwise(edges)]
+    return [joined(parts[start:end]) for start, end in shares(len(parts), count)]
 
 
 class Call(Op):
