@@ -18,7 +18,7 @@ import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from functools import cached_property, partial
+from functools import cached_property, partial, singledispatch, singledispatchmethod
 from typing import Any, get_args
 from weakref import WeakKeyDictionary
 
@@ -169,6 +169,9 @@ def _element_parts(values: Any, seen: Seen) -> Iterator[bytes]:
 
 def _object_parts(value: Any, seen: Seen) -> Iterator[bytes]:
     match value:
+        case types.FunctionType() if value.__code__ is _DISPATCHING.__code__:
+            seen[id(value)] = len(seen), value  # before what is registered, which may call it
+            yield from _parts(dict(vars(value)["registry"]), seen)
         case types.FunctionType() | type():
             seen[id(value)] = len(seen), value
             yield from (
@@ -186,7 +189,13 @@ def _object_parts(value: Any, seen: Seen) -> Iterator[bytes]:
             yield _name_of(value)
         case Plan():
             yield from (part for step in fingerprint(value) for part in _parts(step, seen))
-        case _ if (wrapped := ask(value, "__wrapped__", value)) is not value:  # functools.cache
+        case property():
+            yield from _parts((value.fget, value.fset, value.fdel), seen)
+        case cached_property():
+            yield from _parts(value.func, seen)
+        case singledispatchmethod():
+            yield from _parts(value.dispatcher, seen)
+        case _ if (wrapped := ask(value, "__wrapped__", value)) is not value:  # functools.cache, methods without self
             yield from _parts(wrapped, seen)
         case _ if is_dataclass(value):
             yield from _parts(type(value), seen)
@@ -195,6 +204,10 @@ def _object_parts(value: Any, seen: Seen) -> Iterator[bytes]:
                 yield from _parts(getattr(value, field.name), seen)
         case _:
             yield _pickled(value, seen)
+
+
+_DISPATCHING: Any = singledispatch(len)
+"""All functions that `functools.singledispatch` makes have its code, and keep things without a pickle."""
 
 
 def _name_of(value: Any) -> bytes:
@@ -284,18 +297,10 @@ def _class_parts(cls: type, seen: Seen) -> Iterator[bytes]:
     if is_users(type(cls).__module__):
         yield from _parts(type(cls), seen)
     for name, member in sorted(vars(cls).items()):
-        match member:
-            case staticmethod() | classmethod():
-                found: Any = member.__func__
-            case property():
-                found = (member.fget, member.fset, member.fdel)
-            case cached_property():
-                found = member.func
-            case _:
-                found = member
-        if (isinstance(found, types.FunctionType) and name != _MAKES_ANNOTATIONS) or not name.startswith("__"):
+        is_method = isinstance(member, (types.FunctionType, staticmethod, classmethod)) and name != _MAKES_ANNOTATIONS
+        if is_method or not name.startswith("__"):
             yield name.encode()
-            yield from _named_parts(found, seen)
+            yield from _named_parts(member, seen)
     for name in _OF_MODELS:
         for value in _each(getattr(cls, name, None)):
             yield from _named_parts(value, seen)

@@ -367,6 +367,52 @@ def test_resume_sees_methods_of_a_metaclass(write: Any) -> None:
     assert len(digests) == 2
 
 
+DISPATCHED = """
+    import functools
+
+    @functools.singledispatch
+    def word(x): return "?"
+
+    @word.register
+    def _(x: int): return "{0}"
+
+    @word.register
+    def _(x: list): return [word(each) for each in x]
+
+    def by_name(x): return word(x)
+
+    class A:
+        @functools.singledispatchmethod
+        def word(self, x): return "?"
+
+        @word.register
+        def _(self, x: int): return "{0}"
+
+        @word.register
+        def _(self, x: list): return "several"
+
+    class B:
+        @functools.singledispatchmethod
+        @classmethod
+        def word(cls, x): return "{0}"
+
+        @word.register
+        @classmethod
+        def _(cls, x: list): return "several"
+"""
+
+
+@pytest.mark.parametrize("name", ["word", "by_name", "A", "B"])
+def test_resume_sees_what_is_registered_for_types(write: Any, name: str) -> None:
+    from bagkit.plan.fingerprint import lasting_digest
+
+    text = textwrap.dedent(DISPATCHED)
+    digests = set()
+    for word in ("old", "brand new", "old"):
+        digests.add(lasting_digest(getattr(write("crossing_dispatched", text.format(word)), name)))
+    assert len(digests) == 2
+
+
 @pytest.mark.parametrize("decorator", ["", "@dataclasses.dataclass", "@dataclasses.dataclass(slots=True)"])
 def test_resume_knows_classes_with_annotations_of_what_only_type_checkers_see(write: Any, decorator: str) -> None:
     from bagkit.plan.fingerprint import lasting_digest
