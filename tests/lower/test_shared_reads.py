@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import bagkit as bk
-from bagkit.work import several
+from bagkit.work import taking
 
 RECORDS = [{"name": f"n{n % 7}", "age": n % 40, "height": n / 7, "tags": ["a"] * (n % 3)} for n in range(500)]
 
@@ -53,7 +53,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def small_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(several, "RUN", 70)
+    monkeypatch.setattr(taking, "RUN", 70)
 
 
 def bags(folder: Path) -> dict[str, Any]:
