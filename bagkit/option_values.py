@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bagkit.errors import OptionError, one_line
 from bagkit.signatures import whole_number
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 SCHEDULERS: Mapping[str, str] = {
     "sync": "bagkit.schedulers.sync:SyncScheduler",
@@ -184,15 +187,17 @@ def _what_on_error(name: str, value: Any) -> Any:
     return value
 
 
-def share(text: str) -> float:
+def share(text: str) -> Fraction | int:
     """Return the number that text like "1%" stands for; -1 for any other text.
 
     >>> share("0.5 %"), share("5")
-    (0.005, -1)
+    (Fraction(1, 200), -1)
     """
+    from fractions import Fraction  # 29 of 100 are 29%, and more than a float of that
+
     number, percent, rest = text.strip().partition("%")
     try:
-        found = float(number) / 100 if percent and not rest else -1
+        found = Fraction(number) / 100 if percent and not rest and "/" not in number else -1
     except ValueError:
         return -1
     return found if 0 <= found <= 1 else -1

@@ -26,6 +26,7 @@ class ErrorLimit:
     def __init__(self, most: int | str, readers: Collection[Key], turns: Mapping[Key, Key]) -> None:
         """`readers` are the tasks that read records; `turns` has for a task the one whose turn is just before its."""
         self._most = most
+        self._share = share(most) if isinstance(most, str) else 0
         self._before = turns
         self._after = {before: key for key, before in turns.items()}
         self._readers = set(readers)
@@ -81,7 +82,7 @@ class ErrorLimit:
                 raise too_many_errors(lost, "", self._most, first)
             return
         records = self._records + sum([one for _, one, _ in running])
-        if lost > share(self._most) * records and (records >= JUDGED or not self._readers):
+        if lost > self._share * records and (records >= JUDGED or not self._readers):
             raise too_many_errors(lost, f" of {records:,} ({lost / max(records, 1):.2%})", self._most, first)
 
 

@@ -15,6 +15,7 @@ from bagkit.amounts import how_many
 from bagkit.contexts import context
 from bagkit.errors import OutputExistsError, TooManyErrorsError, one_line
 from bagkit.methods.rejects import for_json_plan
+from bagkit.option_values import share
 from bagkit.shell.arguments import OTHER_FORMATS, Arguments, format_suffix
 from bagkit.shell.expressions import WrongStep, function_of, with_step
 from bagkit.shell.inputs import bag_of, split_words
@@ -258,7 +259,7 @@ def _settle(given: Arguments, failed: int, fine: int) -> None:
     said = f"{how_many(failed, 'record')} failed, {fine:,} came through; see {one_line(given.bad, 200)}"
     limit = given.max_errors
     if limit is not None:
-        allowed = float(limit[:-1]) / 100 * (failed + fine) if limit.endswith("%") else int(limit)
+        allowed = share(limit) * (failed + fine) if limit.endswith("%") else int(limit)
         if failed > allowed:
             raise TooManyErrorsError(f"{said}; --max-errors {limit} allows no more")
     print(f"bagkit: {said}", file=sys.stderr)

@@ -51,6 +51,16 @@ def test_a_part_of_a_file_counts_when_the_parts_before_it_are_done(most: int | s
         limit.emit(finished("one", 5))
 
 
+def test_a_share_is_exact() -> None:
+    lines = ["x"] * 29 + ["1"] * 71
+    bag = bk.from_sequence(lines, npartitions=1).map(int)
+    skip: Any = {"scheduler": "sync", "on_error": "skip"}
+    with pytest.warns(bk.SkippedRecordsWarning):
+        assert bag.sum().compute(max_errors="29%", **skip) == 71  # 0.29 * 100 is less than 29
+    with pytest.raises(bk.TooManyErrorsError):
+        bag.sum().compute(max_errors="28.9%", **skip)
+
+
 def test_a_part_whose_worker_is_lost_counts_from_nothing() -> None:
     limit = limit_of(9)
     limit.emit(finished("one", 5))

@@ -419,6 +419,12 @@ def test_records_that_fail_are_json_lines_and_no_other_format(run: Any, here: Pa
     assert "hint: --bad FILE keeps any number of them" in ran.err
 
 
+def test_a_share_of_errors_is_exact(run: Any, here: Path) -> None:
+    (here / "a.jsonl").write_text("{}\n" * 29 + '{"a": 1}\n' * 71)
+    assert run("a.jsonl", "pluck(a)", "sum", "--bad", "b.jsonl", "--max-errors", "29%").code == 0
+    assert run("a.jsonl", "pluck(a)", "sum", "--bad", "b.jsonl", "--max-errors", "28.9%").code == 2
+
+
 @each_case(
     ("content", "step", "hint"),
     [
