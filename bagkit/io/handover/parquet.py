@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
@@ -51,7 +52,7 @@ def marked(place: str, mark: str) -> set[str]:
     """
     pq = import_extra("pyarrow.parquet", "arrow", "for to_parquet")
     found = set()
-    for path in _matching(place):
+    for path in filter(os.path.isfile, _matching(place)):  # a FIFO would never answer
         try:
             said = pq.read_metadata(path).metadata or {}
         except Exception:  # of many types: it is no Parquet file, or can't be read
