@@ -590,7 +590,9 @@ def test_every_op_can_be_had() -> None:
     passes = ("optimizer/recognise_json.py", "optimizer/recognise_dumps.py", "optimizer/filter_first.py",
               "optimizer/send_lines.py", "ops/by_attributes.py", "ops/pairs_of_objects.py")  # fmt: skip
     used = names_in(*USERS_OF_OPS, *passes, "io/output/sinks.py", "io/input/sharding.py")
-    assert {op.__name__ for op in ops()} - used == {"Row", "ToTable", "FoldToTable", "ByTable", "ByChance"}
+    assert {op.__name__ for op in ops()} - used == {
+        *("Row", "OtherSide", "ToTable", "FoldToTable", "ByTable", "ByChance")
+    }
 
 
 def test_every_row_of_the_table_of_reductions_can_be_had() -> None:

@@ -129,13 +129,16 @@ class Output:
             return list(map(self._store_watched, values))
         self._plain = self._watched
 
+        def part(batch: list[Any], number: int, parsed: bool) -> Part:
+            return (self._marshalled_part if parsed else self._part)(batch, ("batch", number))
+
         def single(value: Any) -> Stored:
             plain, made = self._plain, self.store(value)
             if made[0] != BATCHES:
                 self._plain = plain
             return made
 
-        stored = values.stored(lambda batch, number: self._part(batch, ("batch", number)), self._batched, single)
+        stored = values.stored(part, self._batched, single)
         return [(one, self._plain and one[0] == BATCHES) for one in stored]
 
     def _store_watched(self, value: Any) -> tuple[Stored, bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -45,10 +45,11 @@ class InTurns:
     A scheduler stores each batch as it comes, so no process need hold them. Mutable: it can be stored once.
     """
 
-    def __init__(self, width: int, batched: frozenset[int], run: Callable[[Emit], Sequence[Any]]) -> None:
-        """Take the number of values, which are records, and a function that emits these and returns the others.
+    def __init__(self, width: int, batched: Mapping[int, bool], run: Callable[[Emit], Sequence[Any]]) -> None:
+        """Take how many values there are, which are records, and a function that emits these and returns the others.
 
-        In what `run` returns there is None in the place of those that it emits.
+        `batched` says of those that are records whether they are `parsed`, as for Batches. In what `run` returns there
+        is None in their places.
         """
         self._width = width
         self._batched = batched
@@ -58,20 +59,23 @@ class InTurns:
         return self._width
 
     def stored(
-        self, part: Callable[[list[Any], int], P], whole: Callable[[list[P]], T], single: Callable[[Any], T]
+        self, part: Callable[[list[Any], int, bool], P], whole: Callable[[list[P]], T], single: Callable[[Any], T]
     ) -> list[T]:
-        """Return all values, made by `whole` of what `part` makes of each batch and its number, or by `single`."""
+        """Return all values, made by `whole` of what `part` makes of each batch, or by `single`.
+
+        `part` is given the number of a batch too, and whether its records are parsed.
+        """
         parts: dict[int, list[P]] = {number: [] for number in self._batched}
 
         def emit(number: int, batch: list[Any]) -> None:
-            parts[number].append(part(batch, len(parts[number])))
+            parts[number].append(part(batch, len(parts[number]), self._batched[number]))
 
         values = self._run(emit)
         return [whole(parts[n]) if n in parts else single(value) for n, value in enumerate(values)]
 
     def kept(self) -> tuple[Any, ...]:
         """Return the values as they can be read again and again."""
-        return tuple(self.stored(lambda batch, number: batch, Batches, kept))
+        return tuple(self.stored(lambda batch, number, parsed: batch, Batches, kept))
 
 
 def kept(values: Any) -> Any:

@@ -41,13 +41,13 @@ def made_once(lowering: TaskMaker, read: SharedRead) -> dict[Plan, list[tuple[Ke
     """Add the tasks of a shared read; return for each end and each output its keys in each task."""
     below = lowering.pending(read.records, inside=True)
     below = resize(below, lowering.sharers(*read.ends)) if read.alike else below
-    plans = (*read.outs, *read.ends)
+    plans = [*read.outs, *[plan for plan in read.ends for _ in range(_sides(plan))]]
     to = {plan: _to(lowering, plan, len(below)) for plan in read.ends}
     label = " and ".join(["records" for _ in read.outs[:1]] + [plan.op.label for plan in read.ends])
     places = [lowering.writing(plan.op)[1] for plan in read.ends if isinstance(plan.op, Sink)]
     stage = lowering.stage(label)
     works: dict[tuple[int, bool], tuple[Several, _Inner]] = {}
-    found: dict[Plan, list[tuple[Key, ...]]] = {plan: [] for plan in plans}
+    found: dict[Plan, list[tuple[Key, ...]]] = {plan: [()] * len(below) for plan in plans}
     for number, one in enumerate(below):
         kind = id(one.step), bool(one.turns)
         if kind not in works:
@@ -58,7 +58,7 @@ def made_once(lowering: TaskMaker, read: SharedRead) -> dict[Plan, list[tuple[Ke
         for place, (plan, end) in enumerate(zip(plans, work.ends, strict=True)):
             key = (stage, place, number)
             its: tuple[Key, ...] = keys_left(key, end.to) if isinstance(end.to, Into) else (key,)
-            found[plan].append(its)
+            found[plan][number] += its
             keys.extend(its)
         one = with_needs(one, inner.needs)
         lowering.add(work, one, tuple(keys), label, tuple([its[number] for its in places]))
@@ -93,18 +93,24 @@ def _inner(lowering: TaskMaker, records: Plan, plans: Sequence[Plan], trunk: Ste
     return _Inner(tuple(steps.values()), of, tuple(needs))
 
 
-def _to(lowering: TaskMaker, plan: Plan, tasks: int) -> To:
-    """Return where an end of a shared read has its records go; `tasks` is how many tasks there are."""
-    op = plan.op
+def _sides(plan: Plan) -> int:
+    """Return how many times an end of a shared read takes records: a join of records with themselves does twice."""
+    return len(plan.inputs) if isinstance(plan.op, Exchange) else 1
+
+
+def _to(lowering: TaskMaker, plan: Plan, tasks: int) -> list[To]:
+    """Return where an end of a shared read has its records go, for each side; `tasks` is how many tasks there are."""
+    op, sides = plan.op, _sides(plan)
     if isinstance(op, Sink):
-        return Written(op.bare(), lowering.writing(op)[0])
+        return [Written(op.bare(), lowering.writing(op)[0])]
     assert isinstance(op, (Reduction, Exchange)), op
-    return lowering.into(op, tasks, lowering.policies[plan], plan.npartitions)
+    policy = lowering.policies[plan]
+    return [lowering.into(op, sides * tasks, policy, plan.npartitions, side) for side in range(sides)]
 
 
-def _work(read: SharedRead, trunk: Step, inner: _Inner, to: dict[Plan, To]) -> Several:
+def _work(read: SharedRead, trunk: Step, inner: _Inner, to: dict[Plan, list[To]]) -> Several:
     ends = [End(inner.of[plan], GivenOn()) for plan in read.outs]
-    ends += [End(inner.of[plan.inputs[0]], to[plan]) for plan in read.ends]
+    ends += [End(inner.of[plan.inputs[side]], each) for plan in read.ends for side, each in enumerate(to[plan])]
     known: dict[int, Step] = {}
     bare = bare_step(trunk, known)
     steps = tuple([bare_step(step, known) for step in inner.steps])

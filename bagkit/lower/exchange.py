@@ -33,15 +33,16 @@ def exchanged(lowering: TaskMaker, plan: Plan) -> list[Pending]:
     assert isinstance(op, Exchange), op
     shared = lowering.read_once(plan)
     if shared is not None:
-        tasks, weight = len(shared), sum_known(lowering.weights[keys[0]] for keys in shared)
-        dealt = [_dealt(lowering, plan, op, _bounded(lowering, op, shared, count))]
+        several = len(plan.inputs) > 1  # then each task has left one value for each of them
+        made = [[(keys[side],) for keys in shared] for side in range(len(plan.inputs))] if several else [shared]
+        tasks, weight = len(made) * len(shared), sum_known(lowering.weights[keys[0]] for keys in shared)
     else:
         sides = [resize(lowering.inputs(child, inside=False), lowering.sharers(plan)) for child in plan.inputs]
         tasks, weight = sum(map(len, sides)), sum_known(weight_of(one) for side in sides for one in side)
         if tasks == count == 1 and lowering.policies[plan] == "raise":
             return [lowering.then(plan, (sides[0][0],))]
         made = [_split(lowering, plan, op, side, pending, tasks) for side, pending in enumerate(sides)]
-        dealt = [_dealt(lowering, plan, op, _bounded(lowering, op, keys, count)) for keys in made]
+    dealt = [_dealt(lowering, plan, op, _bounded(lowering, op, keys, count)) for keys in made]
     share = None if weight is None else weight // count
     return [lowering.collected(Collecting(op, tasks), plan, needs, share) for needs in zip(*dealt, strict=True)]
 

@@ -353,9 +353,9 @@ class Lowering:
         steps = self._labels[id(work), 0] = self._labels.get((id(work), 0)) or work.labels()
         self.tasks.append(replace(task, part=(*task.part, *where), label=f"{task.label} → {label}", steps=steps))
 
-    def into(self, op: Reduction | Exchange, count: int, policy: str, buckets: int = 1) -> Into:
+    def into(self, op: Reduction | Exchange, count: int, policy: str, buckets: int = 1, side: int = 0) -> Into:
         together = op.split_every if isinstance(op, Reduction) else None
-        into = Into(op, min(count, together or count), 0, buckets, policy, self.memory(op))
+        into = Into(op, min(count, together or count), side, buckets, policy, self.memory(op))
         self._alive.append(into)
         return into
 

@@ -77,8 +77,8 @@ class TaskMaker(Protocol):
     def add(self, work: Several, one: Pending, keys: tuple[Key, ...], label: str, where: tuple[Any, ...]) -> None:
         """Add a task that reads once for several answers; `where` it writes to, if it does."""
 
-    def into(self, op: Reduction | Exchange, count: int, policy: str, buckets: int = 1) -> Into:
-        """Return the end of `count` tasks."""
+    def into(self, op: Reduction | Exchange, count: int, policy: str, buckets: int = 1, side: int = 0) -> Into:
+        """Return the end of `count` tasks, for the input number `side` of an exchange."""
 
     def writing(self, op: Sink) -> tuple[int, list[Any]]:
         """Return the number of a sink, and where each partition of it goes."""

@@ -17,10 +17,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
+from bagkit.lazily import Lazily
 from bagkit.light_classes import dataclass
+from bagkit.ops.reductions import CustomReduction
 from bagkit.plan.chain import ChainMark
 from bagkit.plan.kinds import Completion, Exchange, MemorySource, Pairing, PerPartition, Reduction, Scan, Sink, Source
 from bagkit.plan.node import Plan, users_of, walk
+
+grouping = Lazily("bagkit.ops.grouping")
 
 Writable = Callable[[Sink], bool]
 """Says of a sink whether all its partitions are to be written now."""
@@ -131,9 +135,9 @@ def _takes_all(plan: Plan, writable: Writable) -> bool:
     op = plan.op
     if isinstance(op, Sink):
         return writable(op)
-    return len(plan.inputs) == 1 and (
-        isinstance(op, Exchange) or (isinstance(op, Reduction) and op.when_cut != "other")
-    )
+    if isinstance(op, CustomReduction) or grouping.has_made(op, "OtherSide"):
+        return False  # the first wants them all at once, the other keeps them: in the task that reads this takes longer
+    return isinstance(op, (Exchange, Reduction))
 
 
 def _without_sinks_that_lose(
@@ -195,4 +199,7 @@ def _shared_read(records: Plan, above: _Above, users: _Users, exact: bool) -> Sh
 
 
 def _shows_partitions(plan: Plan) -> bool:
-    return isinstance(plan.op, Sink) or (isinstance(plan.op, Pairing) and plan.op.bags > 1)
+    op = plan.op
+    if isinstance(op, Reduction):
+        return op.when_cut == "other"
+    return isinstance(op, Sink) or (isinstance(op, Pairing) and op.bags > 1)

@@ -24,6 +24,7 @@ from bagkit.exchange.merge import Order, Sorting, SortingLines, cut_runs, merged
 from bagkit.exchange.pairs import Entry
 from bagkit.exchange.spill import Room
 from bagkit.flow.replay import reading
+from bagkit.flow.stopped import results
 from bagkit.light_classes import dataclass
 from bagkit.ops.calls import identity
 from bagkit.ops.elementwise import ParseJson
@@ -379,13 +380,18 @@ def check_how(how: object, on_other: object) -> None:
 
 def _checked(key: Callable[[Any], Any], records: list[Any]) -> list[Any]:
     """Return records by whose keys a table is made; raises what is wrong with a key, where its place is known."""
-    table_of(key, records)
+    dict.fromkeys(results(key, records))  # a key without a hash is an error
     return records
 
 
-def other_side(match: Match) -> Row:
-    """Return the reduction of a bag to the list of its records, which `match` holds as a table."""
-    return Row(
+@dataclass(frozen=True)
+class OtherSide(Row):
+    """The reduction of a bag to the list of its records, which a join holds as a table."""
+
+
+def other_side(match: Match) -> OtherSide:
+    """Return the reduction of the bag that `match` holds as a table."""
+    return OtherSide(
         f"the other side of {match.error_label}",
         partial(Keeping, partial(_checked, key_function("join", match.on_other))),
         joined,

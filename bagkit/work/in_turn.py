@@ -69,7 +69,7 @@ class _Values(InTurns):
         return self._each.width * len(self._part[-1])
 
     def stored(
-        self, part: Callable[[list[Any], int], P], whole: Callable[[list[P]], T], single: Callable[[Any], T]
+        self, part: Callable[[list[Any], int, bool], P], whole: Callable[[list[P]], T], single: Callable[[Any], T]
     ) -> list[T]:
         """Return all values, as the others do."""
         return [stored for made in self.made() for stored in self._stored(made, part, whole, single)]
@@ -85,7 +85,11 @@ class _Values(InTurns):
             before = (made,) if self._each.width == 1 else tuple(made) if isinstance(made, tuple) else ()
 
     def _stored(
-        self, made: Any, part: Callable[[list[Any], int], P], whole: Callable[[list[P]], T], single: Callable[[Any], T]
+        self,
+        made: Any,
+        part: Callable[[list[Any], int, bool], P],
+        whole: Callable[[list[P]], T],
+        single: Callable[[Any], T],
     ) -> list[T]:
         if isinstance(made, InTurns):
             return made.stored(part, whole, single)

@@ -65,15 +65,22 @@ class Several:
     """Whether a task has several partitions, as a Chain may have."""
 
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
-        leaving, number = list[int](), 0
+        leaving, number = dict[int, bool](), 0
         for end in self.ends:
-            leaving += [number] if isinstance(end.to, GivenOn) else []
+            if isinstance(end.to, GivenOn):
+                leaving[number] = end.step.op.plain == "parsed" and not self._is_opaque
             number += end.width
         running = partial(_Running, self, part, inputs, report)
         if leaving:
-            return InTurns(number, frozenset(leaving), lambda emit: running(emit).values())
+            return InTurns(number, leaving, lambda emit: running(emit).values())
         values = running(_nowhere).values()
         return tuple(values) if number > 1 else values[0]
+
+    @property
+    def _is_opaque(self) -> bool:
+        """Whether code of the user's may change its records."""
+        takers = [end.to.op for end in self.ends if isinstance(end.to, Into)]
+        return any(op.opaque for op in (*self.trunk.ops(), *[step.op for step in self.steps], *takers))
 
     def labels(self) -> tuple[str, ...]:
         """Return the labels of its steps, as they begin."""

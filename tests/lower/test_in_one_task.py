@@ -221,7 +221,7 @@ def test_explain_tells_of_all_files_and_stages(folder: Path) -> None:
             with redirect_stdout(io.StringIO()) as said:
                 bag.explain(analyze=analyze, scheduler="sync")
             assert f"({size / 1000:.3g} kB)" in said.getvalue()
-            assert "with [partitions], [value of stage 4]" in said.getvalue()
+            assert "with [partitions], [value of stage 3]" in said.getvalue()
 
 
 def test_random_numbers_of_a_seed_are_the_same_for_any_workers() -> None:

@@ -40,6 +40,12 @@ OTHERS: dict[str, Callable[[Any], Any]] = {
     "uses a value of the others": lambda b: b.map(lambda r, m: r["age"] - m, b.pluck("age").max()),
     "nested": lambda b: (lambda c: c.map(lambda x: x * 2))(b.pluck("tags").flatten()),
     "groups": lambda b: b.groupby("name"),
+    "joined with itself": lambda b: b.join(b, "name").map(lambda pair: (pair[0]["age"], pair[1]["height"])),
+    "joined with a part of itself": lambda b: b.filter(lambda r: r["age"] > 20).join(b.pluck("age"), "age", abs),
+    "beside itself": lambda b: b.key_by("age").cogroup(b.filter(lambda r: r["age"] > 30).key_by("age")),
+    "folded from a value": lambda b: b.pluck("age").fold(add, initial=1),  # which counts once for each partition
+    "numbered": lambda b: b.zip_with_index(),
+    "neighbours": lambda b: b.pluck("age").window(3),
 }
 
 
@@ -238,6 +244,10 @@ FORMS: dict[str, Callable[[Any, Path, dict[str, Any]], Any]] = {
             to,
         )
     )(*b.map(lambda r: r["x"] % (r["y"] - 3)).split_errors()),
+    "a fold from a value and a reduction": lambda b, to, o: (
+        bk.compute(b.pluck("x").fold(add, initial=1), b.count(), **o)
+    ),
+    "a join with itself": lambda b, to, o: (lambda c: c.join(c, abs).count().compute(**o))(b.pluck("x")),
     "reductions of what two use": lambda b, to, o: (
         (lambda c: bk.compute(c.sum(), c.max(), c.filter(lambda x: x > 9), **o))(b.map(lambda r: r["x"] + r["y"]))
     ),
@@ -259,6 +269,45 @@ def test_a_file_is_read_once_and_no_record_of_it_is_kept(tmp_path: Path, form: s
     assert sum(task.bytes_out for task in profile.tasks) < size / 10, "whole records would be as much as the file"
     alone = bk.from_sequence(records, npartitions=2)
     assert found == FORMS[form](alone, tmp_path / "b", {"scheduler": "sync", "optimize": False})
+
+
+def test_an_error_of_a_join_with_itself_has_the_place_of_its_record(folder: Path) -> None:
+    (folder / "9.json").write_text('{"name": "a", "age": 1}\n{"name": "b"}\n')
+    bag = bk.read_json(folder / "*.json")
+    with pytest.raises(KeyError) as caught:
+        bag.join(bag, "age").compute(scheduler="sync")
+    assert f"{folder / '9.json'}, line 2 " in "\n".join(caught.value.__notes__)
+
+
+def with_sets(record: dict[str, Any]) -> Any:
+    return {1 // (record["age"] - 1)} if record["age"] < 3 else record
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "processes"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_error_in_writing_good_records_beside_rejects_has_its_place(
+    folder: Path, tmp_path: Path, order: int, scheduler: str
+) -> None:
+    good, bad = bk.read_json(folder / "*.json").map(with_sets).split_errors()
+    writes = [each.to_jsonl(tmp_path / name, compute=False) for each, name in ((good, "good"), (bad, "bad"))]
+    with pytest.raises(TypeError, match="set is not JSON serializable") as caught:
+        bk.compute(*writes[::order], scheduler=scheduler)
+    assert f"at {folder}" in "\n".join(caught.value.__notes__)
+
+
+def changed(record: dict[str, Any]) -> int:
+    record["tags"] = bytearray(b"ab")
+    return 1
+
+
+@pytest.mark.parametrize("one", ["count", "changed"])
+def test_records_that_leave_beside_others_are_as_all_who_take_them_leave_them(folder: Path, one: str) -> None:
+    """marshal, which is quick, would make bytes of a bytearray: so it has no records that functions have had."""
+    bag = bk.read_json(folder / "*.json")
+    other = bag.count() if one == "count" else bag.map(changed).sum()
+    records, number = bk.compute(bag, other, scheduler="processes", workers=2)
+    assert number == len(RECORDS)
+    assert [type(record["tags"]) for record in records] == [list if one == "count" else bytearray] * number
 
 
 def test_records_before_one_that_fails_go_to_all_who_want_only_the_first(folder: Path) -> None:
