@@ -11,7 +11,6 @@ from bagkit.errors import PlanError
 from bagkit.front_doors import front_door
 from bagkit.lazy.arguments import Operands
 from bagkit.lazy.nesting import plan_of
-from bagkit.ops.pairing import Paired
 from bagkit.ops.sequences import Zip
 from bagkit.plan.node import Plan
 from bagkit.signatures import BY_NAME, given_function
@@ -110,6 +109,4 @@ def _over_bags(name: str, func: Callable[..., Any], args: tuple[Any, ...], kwarg
     operands = Operands(name, args, kwargs)
     if not operands.bags:
         raise PlanError(f"{name}: no argument is a bag; expected one or more; hint: from_sequence(...) makes one")
-    plan = Plan(Paired(name, func, len(operands.bags), operands.args, operands.kwargs), operands.inputs)
-    _ = plan.npartitions  # bags that do not match are an error of this call
-    return Bag(plan)
+    return Bag(operands.call(func))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from bagkit.errors import MismatchError, PlanError
 from bagkit.lazy.nesting import Lift, plan_of
-from bagkit.ops.pairing import BagArgument
+from bagkit.ops.pairing import BagArgument, Paired
 from bagkit.plan.node import Plan
 from bagkit.plan.template import Hole, fill
 
@@ -36,6 +37,12 @@ class Operands(Lift):
     def inputs(self) -> tuple[Plan, ...]:
         """The plans of the bags, then the plans of the single values."""
         return (*self.bags, *self.plans)
+
+    def call(self, function: Callable[..., Any]) -> Plan:
+        """Return the plan of the operation with a function; raise PlanError for bags that do not match."""
+        plan = Plan(Paired(self._operation, function, len(self.bags), self.args, self.kwargs), self.inputs)
+        _ = plan.npartitions
+        return plan
 
     def hole(self, plan: Plan, owner: Any) -> Hole:
         """Return the hole for a single value; raise PlanError for a bag."""

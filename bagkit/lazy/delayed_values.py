@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -16,7 +17,6 @@ from bagkit.ops.calls import (
     Method,
     Swapped,
     as_written,
-    call_value,
     identity,
     next_number,
 )
@@ -97,7 +97,7 @@ class Delayed(OneValue[T_co]):
         return DelayedAttribute(self, name, users_frame())
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Delayed[Any]:
-        return Delayed(plan_of_call(call_value, (self, *args), kwargs, "call", users_frame()))
+        return Delayed(plan_of_call(operator.call, (self, *args), kwargs, "call", users_frame()))
 
     def __array__(self, *args: object, **kwargs: object) -> NoReturn:
         raise LazyError("a delayed value is no array: it is not computed yet; hint: numpy.asarray(value.compute())")

@@ -90,7 +90,7 @@ class Elementwise(Making[T_co]):
         operands = self._operands("map", args, kwargs)
         if not args and not operands.changed:
             return self._then(Map(func, kwargs))
-        return self._paired("map", func, operands)
+        return self._bag(operands.call(func))
 
     def starmap(self, func: Callable[..., U] = BY_NAME, /, **kwargs: Any) -> Bag[U]:
         """Call `func` with the elements of each record as its arguments.
@@ -113,7 +113,7 @@ class Elementwise(Making[T_co]):
         """
         func = given_function("starmap", func, kwargs)
         operands = self._operands("starmap", (), kwargs)
-        return self._paired("starmap", func, operands) if operands.changed else self._then(StarMap(func, kwargs))
+        return self._bag(operands.call(func)) if operands.changed else self._then(StarMap(func, kwargs))
 
     @overload
     def flat_map(self, func: Callable[[T_co], Iterable[U]], /) -> Bag[U]: ...

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bagkit.errors import PlanError
 from bagkit.item import Item
 from bagkit.lazily import Lazily
 from bagkit.lazy.arguments import Operands
-from bagkit.ops.pairing import Paired
 from bagkit.plan.kinds import Op, Reduction
 from bagkit.plan.node import Plan
 
@@ -80,9 +79,3 @@ class Making(Generic[T_co]):
 
     def _operands(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Operands:
         return Operands(name, args, kwargs, first=self.plan)
-
-    def _paired(self, name: str, function: Callable[..., Any], operands: Operands) -> Bag[Any]:
-        op = Paired(name, function, len(operands.bags), operands.args, operands.kwargs)
-        bag = self._bag(Plan(op, operands.inputs))
-        _ = bag.npartitions  # bags that do not match are an error of this call
-        return bag

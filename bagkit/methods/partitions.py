@@ -80,7 +80,7 @@ class PartitionWise(Making[T_co]):
         operands = self._operands("map_partitions", args, kwargs)
         if not operands.changed:
             return self._then(MapPartitions(func, args, kwargs))
-        return self._paired("map_partitions", func, operands)
+        return self._bag(operands.call(func))
 
     def map_partitions_with_info(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Bag[Any]:
         """Call `func` once for each partition, with the list of its records and which partition it is.

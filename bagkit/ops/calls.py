@@ -229,11 +229,6 @@ class Method:
         return Method, (self.name,)
 
 
-def call_value(function: Any, /, *args: Any, **kwargs: Any) -> Any:
-    """Call `function`, which is a computed value itself."""
-    return function(*args, **kwargs)
-
-
 def identity(value: Any, /) -> Any:
     """Return `value`."""
     return value

@@ -76,10 +76,10 @@ class EncodeText(PerPartition):
         return (text_encoder("utf-8"),)  # through its code an error in encoding is known as this op's
 
     def begin(self) -> OnRecords:
-        if self.encoding is None:
-            return partial(map, binary_encoder())
         encoding = self._marked[1]
         encode = text_encoder(encoding)
+        if self.encoding is None:
+            return partial(map, lambda record: record if isinstance(record, bytes) else encode(record))
         if encoding != "utf-8":
             return partial(map, encode)
         in_blocks = partial(_encode_block, encode)
@@ -111,12 +111,6 @@ def text_encoder(encoding: str) -> Callable[[Any], bytes]:
         raise TypeError(f"a line is a str or bytes, got {type(record).__name__}: {one_line(record)}; hint: .map(str)")
 
     return encode_text
-
-
-def binary_encoder() -> Callable[[Any], bytes]:
-    """Return the function that encodes one line where bytes go as they are."""
-    encode = text_encoder("utf-8")
-    return lambda record: record if isinstance(record, bytes) else encode(record)
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,8 @@ def _fields_read(
     if toolz_kind(function) or toolz_name(function):
         return toolz_reads(function, args, kwargs, functools.partial(_fields_read, inside=inside))
     if kind is FunctionType:
-        return ALL if hasattr(function, "__wrapped__") else _of_code(function, args, kwargs, inside)
+        paths = None if hasattr(function, "__wrapped__") else _paths_of(function, args, kwargs, inside)
+        return ALL if paths is None else union(frozenset(map(_field, paths)), frozenset())
     if kind is functools.partial:
         if any(type(arg).__name__ == "_PlaceholderType" for arg in function.args):
             return ALL
@@ -122,13 +123,6 @@ def _of_method(reduced: tuple[Any, ...]) -> Fields:
     make, (method, *args) = reduced[:2]
     is_get = make is operator.methodcaller and method == "get" and 1 <= len(args) <= 2
     return fields_named(args[:1]) if is_get else ALL
-
-
-def _of_code(
-    function: FunctionType, args: Sequence[Any], kwargs: Mapping[str, Any], inside: tuple[CodeType, ...]
-) -> Fields:
-    paths = _paths_of(function, args, kwargs, inside)
-    return ALL if paths is None else union(frozenset(map(_field, paths)), frozenset())
 
 
 def _paths_of(

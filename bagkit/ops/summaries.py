@@ -160,15 +160,6 @@ def equal_edges(lowest: Any, highest: Any, count: int) -> list[Any]:
     return [lowest, *inner, highest]
 
 
-def _extremes_of(found: tuple[Any, Any] | None, records: Sequence[Any]) -> tuple[Any, Any] | None:
-    """Return the smallest and the largest of `found` and `records`, leaving out what is not equal to itself."""
-    values = [value for value in records if value == value]
-    if not values:
-        return found
-    both = (min(values), max(values))
-    return both if found is None else (min(found[0], both[0]), max(found[1], both[1]))
-
-
 def _name(buckets: int | tuple[Any, ...]) -> str:
     return f"histogram({buckets if isinstance(buckets, int) else list(buckets)!r})"
 
@@ -196,8 +187,12 @@ def edges_row(count: int) -> Row:
 
 
 def _extremes(state: Any, records: Sequence[Any]) -> Any:
-    found = _extremes_of(None if state is EMPTY else state, records)
-    return EMPTY if found is None else found
+    """Return the smallest and the largest so far, leaving out what is not equal to itself."""
+    values = [value for value in records if value == value]
+    if not values:
+        return state
+    found = min(values), max(values)
+    return found if state is EMPTY else _merge_extremes([state, found])
 
 
 def _merge_extremes(states: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:

@@ -62,9 +62,7 @@ def _ways(op: Op) -> Iterator[tuple[str, ...]]:
         yield _of_method(op.predicate)
     elif isinstance(op, Filter) and type(op.predicate) is FunctionType:
         known = constant_arguments(op.predicate)
-        yield from () if known is None else _Walk(op.predicate, known, op.keep).ways()
-        if known is None:
-            yield ()
+        yield from [()] if known is None else _Walk(op.predicate, known, op.keep).ways()
     else:
         yield ()
 
