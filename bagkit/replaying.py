@@ -96,7 +96,7 @@ def _given(base: Plan, place: Place | None) -> list[Any] | None:
         return None
     op = base.op
     if not isinstance(op, Source):
-        return [place.record] if place.source == f"the result of {op.label}" else None
+        return [place.record] if place.source == f"the result of {op.error_label}" else None
     if isinstance(op, MemorySource):
         return [place.record] if place.source == op.label else None
     for pieces in op.pieces():

@@ -165,7 +165,7 @@ class Lowering:
     def _gathered(self, plan: Plan) -> list[Pending]:
         if plan not in self._records:  # of a bag's delayed values each asks for all of them, and picks one
             named = plan.inputs[0] if isinstance(plan.op, ChainMark) else plan
-            step = self._leaf(TaskRecords(named.op.label), plan)
+            step = self._leaf(TaskRecords(named.op.label, named.op.error_label), plan)
             keys = self._materialised(plan)
             self._records[plan] = [Pending(step, (1,), (key,), self.weights.get(key)) for key in keys]
         return self._records[plan]
@@ -293,13 +293,13 @@ class Lowering:
         if all(one.step is pending[0].step for one in pending) and pending[0].step.elementwise:
             pieces = [tuple(piece for one in pending[a:b] for piece in one.part[0]) for a, b in ends]
             return [Pending(pending[0].step, (some,)) for some in pieces]
-        step = self._leaf(TaskRecords(plan.op.label), plan)
+        step = self._leaf(TaskRecords(plan.op.label, plan.op.error_label), plan)
         keys = self._make(pending, None, gives_value=False)
         several = [tuple(keys[a:b]) for a, b in ends]
         return [Pending(step, (len(some),), some, sum_known(map(self.weights.get, some))) for some in several]
 
     def _split(self, pending: list[Pending], plan: Plan) -> list[Pending]:
-        step = self._leaf(TaskRecords(plan.op.label), plan)
+        step = self._leaf(TaskRecords(plan.op.label, plan.op.error_label), plan)
         stage = self.stage(plan.op.label)
         keys: list[Key] = []
         works: dict[int, Split] = {}
@@ -312,7 +312,7 @@ class Lowering:
         return [Pending(step, (1,), (key,), self.weights[key]) for key in keys]
 
     def _scanned(self, plan: Plan, inside: bool) -> list[Pending]:
-        stage, gather = self.stage(plan.op.label), self._leaf(TaskRecords(plan.op.label), plan)
+        stage, gather = self.stage(plan.op.label), self._leaf(TaskRecords(plan.op.label, plan.op.error_label), plan)
         from bagkit.ops.sequences import Accumulate
 
         assert isinstance(plan.op, Accumulate), plan.op

@@ -328,7 +328,7 @@ class TaskRun:
                 figures.note(0, len(found))
                 if not found:
                     return
-                yield from upto(clock, pace.cut(Block(found, result_of(step.op.label, before))))
+                yield from upto(clock, pace.cut(Block(found, result_of(step.op.error_label, before))))
                 before += len(found)
                 if clock is not None and clock.is_over:
                     figures.cut = True
@@ -336,7 +336,7 @@ class TaskRun:
         except WAITING_ERRORS as error:
             raised = error
         if found:
-            yield Block(found, result_of(step.op.label, before))
+            yield Block(found, result_of(step.op.error_label, before))
         place = next((place for place in map(Handing.place, handings) if place is not None), None)
         self.failing.raise_in([step.op], place, raised)
 
@@ -392,7 +392,7 @@ class TaskRun:
         for batches in parts:
             before = 0
             for batch in batches:
-                yield Block(batch, result_of(op.name, before))
+                yield Block(batch, result_of(op.error_label, before))
                 before += len(batch)
 
     def _listed(self, step: Step, lists: Iterator[Sequence[Any]]) -> Iterator[Block]:
@@ -400,7 +400,7 @@ class TaskRun:
         before = 0
         try:
             for records in lists:
-                yield Block(records, result_of(step.op.label, before))
+                yield Block(records, result_of(step.op.error_label, before))
                 before += len(records)
         except USER_ERRORS as error:
             raised = error

@@ -69,13 +69,10 @@ class Step:
 class TaskRecords(Op):
     """Leaf: the records of other tasks. Its part says how many of the inputs are its."""
 
-    name: str
+    label: str = ""
+    error_label: str = ""
 
     can_raise = False
-
-    @property
-    def label(self) -> str:
-        return self.name
 
 
 @dataclass(frozen=True)
@@ -89,6 +86,10 @@ class Finish(Op):
     @property
     def label(self) -> str:
         return self.reduction.label
+
+    @property
+    def error_label(self) -> str:
+        return self.reduction.error_label
 
     def user_functions(self) -> tuple[Any, ...]:
         return self.reduction.user_functions()
@@ -120,6 +121,10 @@ class Collecting(Op):
     @property
     def label(self) -> str:
         return self.exchange.label
+
+    @property
+    def error_label(self) -> str:
+        return self.exchange.error_label
 
     def user_functions(self) -> tuple[Any, ...]:
         return self.exchange.user_functions()

@@ -539,3 +539,27 @@ def test_a_record_that_fails_after_it_has_waited_is_none_of_those_that_came_last
     with pytest.raises(ValueError, match="bad"):
         deque(map(filling.take, repeat(longer, 100)), maxlen=0)  # the table is put away, and what waited is folded
     assert filling.failed_at is None
+
+
+def merging(total: int, record: Any) -> int:
+    return total + record["n"]  # and not a total of another partition
+
+
+FAILING: dict[str, Callable[[Any], Any]] = {
+    "merging": lambda b: b.foldby("n", merging, 0).count(),
+    "behind a table": lambda b: b.pluck("n").frequencies().map(lambda pair: 1 // 0).count(),
+    "records of another task": lambda b: b.zip_with_index().map(lambda pair: 1 // 0),
+}
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_errors_name_operations_as_they_were_written(tmp_path: Path, name: str) -> None:
+    """Not as passes made them: `parse_json`, `frequencies(npartitions=61)`."""
+    for number in range(2):
+        (tmp_path / f"{number}.json").write_text('{"n": 1}\n')
+    notes = []
+    for optimize in (True, False):
+        with pytest.raises((TypeError, ZeroDivisionError)) as caught:
+            FAILING[name](bk.read_json(tmp_path / "*.json")).compute(scheduler="sync", optimize=optimize)
+        notes.append(caught.value.__notes__)
+    assert notes[0] == notes[1]
