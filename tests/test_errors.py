@@ -372,6 +372,14 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "groupby and count": (
         lambda: bag().groupby("plan", "count"), bk.PlanError,
         "groupby: the method is 'count'; expected none, 'disk' or 'tasks'; hint: bag.pluck('plan').frequencies()"),
+    "groupby and an array": (
+        lambda: bag().groupby("plan", numpy.array([1, 2])), bk.PlanError,
+        "groupby: the method is array([1, 2]); expected none, 'disk' or 'tasks'; "
+        "hint: bag.groupby(['plan', array([1, 2])]) groups by both"),
+    "retry where nothing has a function": (
+        lambda: bag().pluck("plan").split_errors()[1].retry(len), bk.PlanError,
+        "retry: it is not known which operation the function is for; got no operation; "
+        "the bag has none with a function"),
     "sort_by descending": (
         lambda: bag().sort_by(None, "desc"), bk.PlanError,
         "sort_by: reverse is 'desc'; expected True or False; hint: reverse=True for descending"),

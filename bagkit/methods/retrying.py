@@ -187,9 +187,9 @@ def _meant(ops: Sequence[tuple[int, Op]], operation: str | int | None) -> int:
         if op.opaque
     ]
     got = "no operation" if operation is None else repr(operation)
+    expected = f"expected operation= to be one of {', '.join(named)}" if named else "the bag has none with a function"
     raise PlanError(
-        f"retry: it is not known which operation the function is for; got {got}; "
-        f"expected operation= to be one of {', '.join(named) or 'the bag, which has no function'}"
+        f"retry: it is not known which operation the function is for; got {got}; {expected}"
         + ("; hint: the numbers are the `step` of rejects, for some are called the same" if twice else "")
     )
 

@@ -134,16 +134,17 @@ def one_after_the_other(groups: list[Entry]) -> Sequence[Any]:
     return list(chain.from_iterable(cell for _, cell in groups))
 
 
-_DASK_METHODS = (None, "disk", "tasks", "p2p")
+_DASK_METHODS = ("disk", "tasks", "p2p")
 """Ways to group that have names in dask, and no meaning here."""
 
 
 def check_method(grouper: Any, method: Any) -> None:
     """Raise PlanError for what stands in the place of dask's `method` and is none: users of tables mean a reduction."""
-    if method in _DASK_METHODS:
+    word = method if isinstance(method, str) else ""
+    if method is None or word in _DASK_METHODS:
         return
     shown = shown_key(grouper)
-    if method in ("count", "size"):
+    if word in ("count", "size"):
         hint = f"bag.{'map' if callable(grouper) else 'pluck'}({shown}).frequencies()"
     elif type(method) is int:
         hint = f"bag.groupby({shown}, npartitions={method})"
@@ -153,7 +154,7 @@ def check_method(grouper: Any, method: Any) -> None:
         )
         if method is len:
             hint = f"bag.{'map' if callable(grouper) else 'pluck'}({shown}).frequencies()"
-    elif method in ("sum", "mean", "min", "max", "first", "last", "std", "var", "agg"):
+    elif word in ("sum", "mean", "min", "max", "first", "last", "std", "var", "agg"):
         hint = f"bag.foldby({shown}, lambda total, record: total + record['field'], 0, lambda one, other: one + other)"
     else:
         hint = f"bag.groupby([{shown}, {shown_key(method)}]) groups by both"

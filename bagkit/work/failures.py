@@ -427,7 +427,7 @@ def _code_of(function: object) -> CodeType | None:
 
 def stopped_early(ops: Iterable[Op]) -> StoppedEarlyError:
     """Return the error for a function of `ops` that raised StopIteration."""
-    functions = [(op.label, function) for op in ops if op.opaque for function in op.user_functions()]
+    functions = [(op.error_label, function) for op in ops if op.opaque for function in op.user_functions()]
     likely = [label for label, function in functions if user_code(function) is not None]
     labels = " or ".join(dict.fromkeys(likely or [label for label, _ in functions]))
     return StoppedEarlyError(

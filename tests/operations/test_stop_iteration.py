@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -164,6 +166,17 @@ def test_the_message_names_the_function_and_the_place() -> None:
         "hint: next(iterator, default) never raises it"
     )
     assert caught.value.__notes__ == ["at from_sequence, record 2, partition 1", "record: 7"]
+
+
+@pytest.mark.parametrize("optimize", [True, False])
+def test_the_message_names_operations_as_they_were_written(tmp_path: Path, optimize: bool) -> None:
+    """Not as passes and writers made them: `dump_json`, `encode_json(default=...)`."""
+    bag = bk.from_sequence([{1}])
+    way: dict[str, Any] = {"scheduler": "sync", "optimize": optimize}
+    with pytest.raises(bk.StoppedEarlyError, match=r"^map\(json.dumps\): it raised"):
+        bag.map(json.dumps, default=stops({1})).compute(**way)
+    with pytest.raises(bk.StoppedEarlyError, match=r"^to_jsonl: it raised"):
+        bag.to_jsonl(tmp_path, default=stops({1}), **way)
 
 
 def test_iterators_that_end_are_no_error() -> None:
