@@ -39,6 +39,8 @@ class CompleteJson(Completion):
     parser: ParseJson
     copies: bool = False
     """Whether it gives lines that would be written as they are, in place of their records."""
+    error_label: str = ParseJson.error_label
+    """The operation that gave its records as the plan was written: a filter, if one stands between."""
 
     @property
     def plain(self) -> Literal["", "parsed"]:  # type: ignore[override]  # it depends on the filters

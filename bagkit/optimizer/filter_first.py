@@ -49,7 +49,8 @@ def _completed(plan: Plan, below: Plan, parser: ParseJson, first: Fields) -> Pla
         return None
     if parser.fields is not ALL and parser.fields == within(parser.fields, first):
         return plan.with_inputs((giving(below, parser),))
-    return Plan(CompleteJson(parser), (plan.with_inputs((giving(below, replace(parser, first=first)),)),))
+    whole = CompleteJson(parser, error_label=plan.op.error_label)
+    return Plan(whole, (plan.with_inputs((giving(below, replace(parser, first=first)),)),))
 
 
 def giving(plan: Plan, parser: ParseJson) -> Plan:

@@ -548,6 +548,9 @@ def merging(total: int, record: Any) -> int:
 FAILING: dict[str, Callable[[Any], Any]] = {
     "merging": lambda b: b.foldby("n", merging, 0).count(),
     "behind a table": lambda b: b.pluck("n").frequencies().map(lambda pair: 1 // 0).count(),
+    "whole records behind a filter": lambda b: (
+        b.filter(lambda r: r["n"] == 1).zip_with_index().map(lambda pair: 1 // 0)
+    ),
     "records of another task": lambda b: b.zip_with_index().map(lambda pair: 1 // 0),
 }
 
