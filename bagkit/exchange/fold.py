@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from heapq import nlargest
 from itertools import chain
 from operator import itemgetter
 from typing import Any
 
 from bagkit.flow.stopped import results
-
-
-def frequencies(records: Iterable[Hashable]) -> dict[Any, int]:
-    """Return how often each value occurs, in the order of first sight."""
-    return dict(Counter(records))
 
 
 def add_counts(states: Iterable[dict[Any, int]]) -> dict[Any, int]:

@@ -79,16 +79,6 @@ class Keeping:
         return self._found
 
 
-def merging(of: Callable[[list[Any]], Any], merge: Callable[[list[Any]], Any]) -> Callable[[], Accumulating]:
-    """Return what makes a state of some records with `of`, and one of several with `merge`."""
-    return accumulating(partial(_merged, of, merge))
-
-
-def _merged(of: Callable[[list[Any]], Any], merge: Callable[[list[Any]], Any], state: Any, records: Any) -> Any:
-    found = of(records)
-    return found if state is EMPTY else merge([state, found])
-
-
 def whole_records() -> Fields:
     """Return what a reduction reads whose result is made of records, or that says nothing else."""
     return ALL
@@ -232,8 +222,13 @@ def max_row(split_every: Any = None) -> Row:
 def _extreme(name: str, choose: Callable[[Iterable[Any]], Any], split_every: Any) -> Row:
     finish = not_empty(name, extreme_of)
     every = fan_in(name, split_every)
-    merge = partial(merge_extremes, choose)
-    return Row(name, merging(partial(extreme, choose), merge), merge, finish, split_every=every)
+    start = accumulating(partial(_with_extreme, choose))
+    return Row(name, start, partial(merge_extremes, choose), finish, split_every=every)
+
+
+def _with_extreme(choose: Callable[[Iterable[Any]], Any], state: Any, records: Sequence[Any]) -> Any:
+    found = extreme(choose, records)
+    return found if state is EMPTY else merge_extremes(choose, [state, found])
 
 
 def any_row(split_every: Any = None) -> Row:

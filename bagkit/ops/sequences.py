@@ -183,7 +183,9 @@ def window_edges_row(size: int, step: int) -> Row:
 
 def _edge(size: int, edges: Sequence[tuple[list[Any], int]], records: Sequence[Any]) -> list[tuple[list[Any], int]]:
     ((head, number),) = edges
-    return [([*head, *records[: size - len(head)]], number + len(records))]
+    if len(head) < size:
+        head = [*head, *records[: size - len(head)]]
+    return [(head, number + len(records))]
 
 
 def _has_edge(size: int, edges: Sequence[tuple[list[Any], int]]) -> bool:

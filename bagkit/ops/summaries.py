@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
@@ -21,7 +22,6 @@ from bagkit.ops.reductions import (
     accumulating,
     fan_in,
     hint_for_field,
-    merging,
     not_empty,
     or_else,
 )
@@ -214,7 +214,14 @@ def histogram_row(buckets: int | tuple[Any, ...]) -> Row:
     """Return the reduction of numbers of buckets to how many records each has, with the edges if they are given."""
     number = buckets if isinstance(buckets, int) else len(buckets) - 1
     finish = partial(_counts, number) if isinstance(buckets, int) else partial(_edges_and_counts, buckets)
-    return Row(_name(buckets), merging(fold.frequencies, fold.add_counts), fold.add_counts, finish)
+    return Row(_name(buckets), accumulating(_counted), fold.add_counts, finish)
+
+
+def _counted(state: Any, numbers: Sequence[int]) -> Counter[int]:
+    """Return the counts of `state`, which is changed: to copy it for each block takes long where buckets are many."""
+    counts: Counter[int] = Counter() if state is EMPTY else state
+    counts.update(numbers)
+    return counts
 
 
 def _counts(number: int, state: Any) -> list[int]:
