@@ -579,7 +579,7 @@ def names_in(*files: str) -> set[str]:
 
 
 USERS_OF_OPS = ["bag.py", "item.py", "combine.py", "create.py", "reading.py", "rejects.py",
-                "lazy/delayed_values.py", "lazy/known.py",
+                "lazy/arguments.py", "lazy/delayed_values.py", "lazy/known.py",
                 *(f"methods/{path.name}" for path in (ROOT / "methods").glob("*.py"))]  # fmt: skip
 
 
