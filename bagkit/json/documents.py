@@ -29,6 +29,8 @@ _MARK: Final = b"\xef\xbb\xbf"
 _SPACES: Final = re.compile(rb"[ \t\n\r]*+")
 _BETWEEN: Final = re.compile(rb"[ \t\n\r]*+,?+[ \t\n\r]*+")
 _SHOWN_KEYS: Final = 5
+_AT_THE_END: Final = 16
+"""How many bytes before its end an error may be that only the cut of a document makes."""
 _FIRST_LOOK: Final = 1 << 12
 """Bytes that are looked at first, for a document may be short; then twice as many each time."""
 
@@ -376,7 +378,7 @@ class _Reading:
             if "truncated" in str(error):
                 return
         raised = _unfinished(begin, text, opening)
-        if raised.offset < begin + len(text) - 16 and "Unterminated" not in raised.message:
+        if raised.offset < begin + len(text) - _AT_THE_END and "Unterminated" not in raised.message:
             raise raised
 
 

@@ -17,7 +17,7 @@ from bagkit.errors import OutputExistsError, TooManyErrorsError, one_line
 from bagkit.methods.rejects import for_json_plan
 from bagkit.option_values import share
 from bagkit.shell.arguments import OTHER_FORMATS, Arguments, format_suffix
-from bagkit.shell.expressions import WrongStep, function_of, with_step
+from bagkit.shell.expressions import WrongStep, as_field, function_of, with_step
 from bagkit.shell.inputs import bag_of, split_words
 from bagkit.shell.printing import chosen, json_text, printed, write_csv
 
@@ -66,7 +66,7 @@ def count(given: Arguments) -> None:
 def _field(bag: bk.Bag[Any], name: str) -> bk.Bag[Any]:
     words = name.split(".")
     if len(words) > 1 and all(word.isidentifier() for word in words):
-        inside: bk.Bag[Any] = bag.map(function_of("r" + "".join([f"[{word!r}]" for word in words]), f"count {name}"))
+        inside: bk.Bag[Any] = bag.map(function_of(as_field(words), f"count {name}"))
         return inside
     return bag.pluck(name)
 
@@ -246,10 +246,13 @@ def _counts(made: Made) -> tuple[Any, Any]:
 
 def _lines_of(bag: bk.Bag[Any], place: str, exist: Any, allow_nan: bool = False) -> list[Any]:
     """Return the lazy writes of a bag to one file of JSON lines, or to one for each partition where there is a *."""
-    if "*" in place or place.endswith("/"):
-        return list(bag.to_jsonl(place, exist=exist, default=str, allow_nan=allow_nan, compute=False))
-    single = bag.repartition(npartitions=1)
-    return list(single.to_jsonl([place], exist=exist, default=str, allow_nan=allow_nan, compute=False))
+    bag, paths = _with_paths(bag, place)
+    return list(bag.to_jsonl(paths, exist=exist, default=str, allow_nan=allow_nan, compute=False))
+
+
+def _with_paths(bag: bk.Bag[Any], place: str) -> tuple[bk.Bag[Any], Any]:
+    """Return what is written to a place, as partitions, and their paths."""
+    return (bag, place) if "*" in place or place.endswith("/") else (bag.repartition(npartitions=1), [place])
 
 
 def _settle(given: Arguments, failed: int, fine: int) -> None:
@@ -313,9 +316,8 @@ def _refuse_one_place(command: str, name: str, place: str, given: Arguments) -> 
 
 def _text_of(bag: bk.Bag[Any], out: str, exist: Any) -> list[Any]:
     lines = bag.map(lambda record: record if isinstance(record, str) else json_text(record))
-    paths: Any = out if "*" in out else [out]
-    single = lines if "*" in out else lines.repartition(npartitions=1)
-    return list(single.to_textfiles(paths, exist=exist, last_endline=True, compute=False))
+    lines, paths = _with_paths(lines, out)
+    return list(lines.to_textfiles(paths, exist=exist, last_endline=True, compute=False))
 
 
 def _to_csv(

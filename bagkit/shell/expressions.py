@@ -126,7 +126,7 @@ def _argument(place: str, text: str, node: ast.expr) -> Any:
     words = _dotted(node)
     takes_field = place not in _FUNCTIONS
     if words and words[0] != "r" and takes_field:
-        return words[0] if len(words) == 1 else function_of(_as_field(words), text)
+        return words[0] if len(words) == 1 else function_of(as_field(words), text)
     if takes_field and isinstance(node, (ast.List, ast.Tuple)) and all(len(_dotted(each)) == 1 for each in node.elts):
         return [_dotted(each)[0] for each in node.elts]
     if isinstance(node, ast.Lambda):
@@ -148,7 +148,12 @@ def _dotted(node: ast.expr) -> list[str]:
     return [*reversed([*words, node.id])] if isinstance(node, ast.Name) else []
 
 
-def _as_field(words: list[str]) -> str:
+def as_field(words: list[str]) -> str:
+    """Return the expression of a field inside of others.
+
+    >>> as_field(["home", "city"])
+    "r['home']['city']"
+    """
     return "r" + "".join([f"[{word!r}]" for word in words])
 
 
