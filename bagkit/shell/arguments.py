@@ -244,5 +244,5 @@ def _check(parser: ArgumentParser, found: Arguments) -> None:
         if value is not None and value < (0 if name == "number" else 1):
             parser.error(f"--{name} is {value}; expected a number from {0 if name == 'number' else 1} up")
     limit = found.max_errors
-    if limit is not None and not re.fullmatch(r"\d+|\d+(\.\d+)?%", limit):
+    if limit is not None and not re.fullmatch(r"\d+|(\d{1,2}(\.\d+)?|100(\.0+)?)%", limit):
         parser.error(f"--max-errors is {limit!r}; expected a number, or a share such as 1%")

@@ -552,7 +552,8 @@ def test_exit_codes(run: Any, here: Path) -> None:
         1: [("count", "nothing.json"), ("count", "cut.json.gz"), ("convert", "logs/*.gz", "bad.json.gz/o.csv")],
         2: [("count", "bad.json.gz"), ("logs/*.gz", "map(r['nope'])", "count")],
         64: [(), ("count",), ("count", "logs/*.gz", "--top", "0"), ("convert", "a"), ("head", "a", "--output", "xml"),
-             ("count", "a", "--max-errors", "1"), ("count", "a", "--bad", "b", "--max-errors", "x")],
+             ("count", "a", "--max-errors", "1"), ("count", "a", "--bad", "b", "--max-errors", "x"),
+             ("count", "a", "--bad", "b", "--max-errors", "101%")],
     }.items():  # fmt: skip
         for each in words:
             assert run(*each).code == code, each
