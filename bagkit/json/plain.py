@@ -11,52 +11,55 @@ from itertools import chain
 from math import isfinite
 from typing import Any, Final
 
-_CONTAINERS: Final = frozenset({dict, list, tuple})
-_PLAIN: Final = _CONTAINERS | {str, int, float, bool, type(None)}
+_CONTAINERS: Final[frozenset[type]] = frozenset({dict, list, tuple})
+PLAIN: Final[frozenset[type]] = _CONTAINERS | {str, int, float, bool, type(None)}
+GIVEN_BACK: Final = PLAIN - {tuple}
+"""Types of values that JSON gives back as they are."""
+_LOOKED_INTO: Final = _CONTAINERS | {float}
 _SIDE_BY_SIDE: Final = 512
 """How many dicts are read side by side."""
 
 
-def floats_in(values: Sequence[Any]) -> list[float] | None:
-    """Return all floats in `values`, at any depth; None where there is a value of a type that JSON does not have.
+def floats_in(values: Sequence[Any], plain: frozenset[type] = PLAIN) -> list[float] | None:
+    """Return all floats in `values`, at any depth; None where there is a value of a type that is not in `plain`.
 
-    Subclasses are such types. Of dicts the keys are not looked at. What contains itself has no end.
+    Subclasses are other types. Of dicts the keys are not looked at. What contains itself has no end.
 
     >>> floats_in([{"a": 1.5, "b": [None, (2.5,)]}]), floats_in([{"a": {1, 2}}])
     ([1.5, 2.5], None)
     """
     floats: list[float] = []
-    return floats if _look_at(values, floats) else None
+    return floats if _look_at(values, floats, plain) else None
 
 
-def _look_at(values: Sequence[Any], floats: list[float]) -> bool:
+def _look_at(values: Sequence[Any], floats: list[float], plain: frozenset[type]) -> bool:
     types = list(map(type, values))
     if not types:
         return True
     if types.count(types[0]) == len(types):
-        return _look_at_kind(types[0], values, floats)
+        return _look_at_kind(types[0], values, floats, plain)
     kinds = dict.fromkeys(types)  # in their order: a set of types has another in each process
-    if not kinds.keys() <= _PLAIN:
+    if not kinds.keys() <= plain:
         return False
-    within = [kind for kind in kinds if kind is float or kind in _CONTAINERS]
-    return all(_look_at_kind(kind, [value for value in values if type(value) is kind], floats) for kind in within)
+    within = [(kind, [each for each in values if type(each) is kind]) for kind in kinds if kind in _LOOKED_INTO]
+    return all(_look_at_kind(kind, those, floats, plain) for kind, those in within)
 
 
-def _look_at_kind(kind: type, values: Sequence[Any], floats: list[float]) -> bool:
+def _look_at_kind(kind: type, values: Sequence[Any], floats: list[float], plain: frozenset[type]) -> bool:
     """Look at `values` that are all of type `kind`."""
     if kind is float:
         floats.extend(values)
     elif kind is dict:
-        return _look_into_dicts(values, floats)
-    elif kind in _CONTAINERS:
-        return _look_at(_flat(values), floats)
-    return kind in _PLAIN
+        return _look_into_dicts(values, floats, plain)
+    elif kind in _CONTAINERS and kind in plain:
+        return _look_at(_flat(values), floats, plain)
+    return kind in plain
 
 
-def _look_into_dicts(dicts: Sequence[dict[Any, Any]], floats: list[float]) -> bool:
+def _look_into_dicts(dicts: Sequence[dict[Any, Any]], floats: list[float], plain: frozenset[type]) -> bool:
     if 1 < len(dicts) <= _SIDE_BY_SIDE and len(set(map(len, dicts))) == 1:
-        return all(_look_at(column, floats) for column in zip(*map(dict.values, dicts), strict=True))
-    return _look_at(_flat(map(dict.values, dicts)), floats)
+        return all(_look_at(column, floats, plain) for column in zip(*map(dict.values, dicts), strict=True))
+    return _look_at(_flat(map(dict.values, dicts)), floats, plain)
 
 
 def _flat(groups: Any) -> list[Any]:

@@ -14,7 +14,7 @@ from itertools import chain, repeat
 from json.encoder import JSONEncoder
 from typing import Any, Final
 
-from bagkit.json.plain import are_finite, floats_in
+from bagkit.json.plain import GIVEN_BACK, PLAIN, are_finite, floats_in
 
 _FEW: Final = 8
 """Records that are looked at one by one where one of them is for the standard library."""
@@ -45,8 +45,22 @@ def json_lines_encoder(
     return encode_json
 
 
-def _quick_encoder() -> Callable[[Sequence[Any]], list[bytes]]:
-    """Return a function that gives the lines of records; None if orjson may write something else than `json.dumps`."""
+def quick_look() -> Callable[[Sequence[Any]], bool]:
+    """Return a function that says of some records that JSON gives all back as they are, if that is quickly told.
+
+    >>> looks = quick_look()
+    >>> looks([{"a": [1, None]}]), looks([{"a": (1, None)}]), looks([2**70])
+    (True, False, False)
+    """
+    quick = _quick_encoder(GIVEN_BACK)
+    return lambda records: bool(quick(records))
+
+
+def _quick_encoder(plain: frozenset[type] = PLAIN) -> Callable[[Sequence[Any]], list[bytes]]:
+    """Return a function that gives the lines of records; none if orjson may write something else than `json.dumps`.
+
+    Values of other types than the `plain` ones are such.
+    """
     import orjson
 
     dumps = orjson.dumps
@@ -55,7 +69,7 @@ def _quick_encoder() -> Callable[[Sequence[Any]], list[bytes]]:
     def encode(records: Sequence[Any]) -> list[bytes]:
         try:
             lines = list(map(dumps, records, repeat(None), repeat(as_is)))
-            floats = floats_in(records)
+            floats = floats_in(records, plain)
             return lines if floats is not None and are_finite(floats) else []
         except Exception:  # the standard library says it better, or finds nothing wrong
             return []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -21,7 +22,13 @@ class ForJson(PerPartition):
     label = "rejects for JSON"
 
     def begin(self) -> OnRecords:
-        return lambda records: [for_json(record) for record in records]
+        from bagkit.json.write import quick_look
+
+        return partial(_all_for_json, quick_look())
+
+
+def _all_for_json(look: Callable[[Sequence[Any]], bool], rejects: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
+    return rejects if look(rejects) else list(map(for_json, rejects))
 
 
 RECORDS = ("input", "record")

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bagkit.json.write import json_lines_encoder
+from bagkit.json.write import json_lines_encoder, quick_look
 from tests.each_case import each_case
 from tests.examples import examples
 
@@ -157,3 +157,21 @@ def test_too_deep_and_circular() -> None:
 
 def test_no_spaces_and_no_escapes_without_need() -> None:
     assert list(json_lines_encoder()([{"ä": [1, "b"], "c": (1,)}])) == ['{"ä":[1,"b"],"c":[1]}'.encode()]
+
+
+def test_a_quick_look_never_takes_what_json_gives_back_otherwise() -> None:
+    look = quick_look()
+    deep: list[Any] = []
+    for _ in range(600):
+        deep = [deep]
+    endless: list[Any] = []
+    endless += [endless, endless]
+    odd = [float("nan"), float("inf"), "\ud800", b"a", (1,), {1: 2}, {"a": (1,)}, {Text("a"): 1}, {"\ud800": 1}, {1}]
+    odd += [Text("a"), Record(a=1), *Colour, *Level, *Word, uuid.UUID(int=1), datetime.date(2024, 1, 1), 10**700]
+    for value in (*odd, decimal.Decimal(1), deep, endless):
+        for record in (value, {"record": value}, [[value], value]):
+            assert not look([record])
+            assert not look([{"a": 1}, record, {"a": 2}])
+    plain: Any
+    for plain in (None, True, -0.0, 2**63, "é", [], {}, {"a": [1.5, {"b": None}]}):
+        assert look([plain, {"record": plain}, [plain]])
