@@ -153,7 +153,9 @@ def _output(parser: ArgumentParser) -> None:
         help="by default a table on a terminal, and JSON lines into a pipe or a file",
     )
     parser.add_argument(
-        "--columns", metavar="A,B", help="the columns of a table or of CSV; by default the fields of the first records"
+        "--columns",
+        metavar="A,B",
+        help="the columns of a table or CSV (by default the first records' fields), the fields of JSON (all)",
     )
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +20,7 @@ from bagkit.option_values import share
 from bagkit.shell.arguments import OTHER_FORMATS, Arguments, format_suffix
 from bagkit.shell.expressions import WrongStep, as_field, function_of, with_step
 from bagkit.shell.inputs import bag_of, split_words
-from bagkit.shell.printing import chosen, json_text, printed, write_csv
+from bagkit.shell.printing import chosen, json_text, printed, some_fields, write_csv
 
 PAIRS: Final = ("value", "count")
 _KEEP_PAIRS: Final = ("topk", "top", "take", "head")
@@ -51,6 +52,8 @@ def count(given: Arguments) -> None:
     files, rest = split_words(given.words)
     if len(rest) > 1:
         raise WrongStep(f"count: got {', '.join([one_line(each, 60) for each in rest])}; expected FILES and one FIELD")
+    if given.top is not None and not rest:
+        raise WrongStep("count: --top is for the values of a field; expected FILES and a FIELD")
     with bag_of(files, given) as bag:
         made = Made(_field(bag, rest[0]) if rest else bag)
         made = made.split() if given.bad else made
@@ -279,9 +282,14 @@ def _writer(out: str, given: Arguments, names: Sequence[str]) -> Callable[[bk.Ba
     conflict: Any = given.on_conflict
     if suffix in ("jsonl", "ndjson", "json"):
         _refuse_existing(out, given)
-        return lambda bag, options: bk.compute(*_lines_of(bag, out, exist, given.allow_nan), **options)
+        some: Any = None if columns is None else partial(some_fields, columns)
+        return lambda bag, options: bk.compute(
+            *_lines_of(bag.map(some) if some else bag, out, exist, given.allow_nan), **options
+        )
     if suffix in ("txt", "text", "log"):
         _refuse_existing(out, given)
+        if columns is not None:
+            raise WrongStep(f"convert: --columns is for records, and {one_line(out, 100)} gets lines of text")
         return lambda bag, options: bk.compute(*_text_of(bag, out, exist), **options)
     if suffix == "csv":
         return lambda bag, options: _to_csv(bag, out, exist, columns, names, options)

@@ -23,15 +23,20 @@ NARROWEST: Final = 6
 def printed(records: Iterable[Any], output: str | None, columns: str | None, names: Sequence[str] = ()) -> None:
     """Print `records`; `names` are what the elements of tuples are called."""
     how = chosen(output)
+    wanted = [each.strip() for each in columns.split(",")] if columns else None
     if how == "json":
         for record in records:
-            sys.stdout.write(json_text(record) + "\n")
+            sys.stdout.write(json_text(record if wanted is None else some_fields(wanted, record)) + "\n")
         return
-    wanted = [each.strip() for each in columns.split(",")] if columns else None
     if how == "csv":
         write_csv(records, sys.stdout, wanted, names)
     else:
         _table(iter(records), wanted, names)
+
+
+def some_fields(wanted: Sequence[str], record: Any) -> Any:
+    """Return only the `wanted` fields of a dict, as far as it has them; other values as they are."""
+    return {name: record[name] for name in wanted if name in record} if isinstance(record, dict) else record
 
 
 def chosen(output: str | None) -> str:

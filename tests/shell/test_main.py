@@ -104,6 +104,14 @@ def test_counts(run: Any) -> None:
     assert run("count", "logs/*.gz", "name", "age").code == 64
 
 
+def test_columns_are_fields_of_json_too(run: Any) -> None:
+    some = [{"age": each["age"], "id": each["id"]} for each in PEOPLE[:3]]
+    assert run("convert", "logs/0.json.gz", "head(3)", "some.jsonl", "--columns", "age,id").code == 0
+    assert bk.read_json("some.jsonl").compute(scheduler="sync") == some
+    assert run("head", "logs/*.gz", "-n", "3", "--columns", "age,id,none").records == some
+    assert run("logs/*.gz", "pluck(id)", "head(2)", "--columns", "id").records == [each["id"] for each in PEOPLE[:2]]
+
+
 STEPS: dict[tuple[str, ...], Any] = {
     ('filter(r["age"] > 80)', "pluck(name)"): [each["name"] for each in PEOPLE if each["age"] > 80],
     ("pluck(age)", "sum"): [sum(each["age"] for each in PEOPLE)],
@@ -532,6 +540,8 @@ WRONG: dict[tuple[str, ...], str] = {
     ("logs/*.gz", "to_jsonl(out)"): "step 'to_jsonl(out)': there is no 'to_jsonl' of a bag",
     ("logs/*.gz", "compute"): "step 'compute': there is no 'compute' of a bag",
     ("count", "logs/*.gz", "name", "age"): "count: got 'name', 'age'; expected FILES and one FIELD",
+    ("convert", "logs/*.gz", "out.txt", "--columns", "id"): "convert: --columns is for records, and 'out.txt'",
+    ("count", "logs/*.gz", "--top", "3"): "count: --top is for the values of a field; expected FILES and a FIELD",
     ("head", "logs/*.gz", "count"): "head: the steps give one value, and no records",
     ("convert", "logs/*.gz", "out.xyz"): "convert: 'out.xyz': the name does not say which format; expected .parquet",
     ("profile", "logs/*.gz", "--bad", "b"): "profile: --bad is for other commands; a profile counts lines that do",
