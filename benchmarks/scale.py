@@ -77,7 +77,7 @@ class Answers(Executor):
         self.first = self.first or time.perf_counter()
         self.tasks += 1
         self.sent += len(pickle.dumps(args))
-        (key, work), width, (directory, _) = args[:2], args[4], args[-1]
+        (key, work), width, (directory, _) = args[:2], args[5], args[-1]
         made = tuple(self._values(unpickled(key, work), width, directory))
         future: Future[Any] = Future()
         plain = (False,) * len(made)

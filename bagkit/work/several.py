@@ -197,6 +197,7 @@ class _Running:
         with closing(run):
             if taker is None:
                 return careful_state_of(run.failing, into, again, run.next_figures())
+            taker.figures.note(0, 0)
             taker.figures.tallies = None  # all its records are taken again
             return careful_state_of(self._run.failing, into, again, taker.figures)
 
@@ -262,6 +263,7 @@ class _Reducer(Reducing, _Taker):
         except Unplaced as error:
             if self._into.policy == "raise":
                 raise
+            self.figures.note(0, 0)  # before others take what was counted for theirs
             self._unplaced = error
 
     def state(self) -> Any:
