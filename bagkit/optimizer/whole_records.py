@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Iterator, KeysView
+from itertools import islice
 from types import CodeType
 from typing import Any
 
@@ -78,8 +79,8 @@ def _words(why: WholeRecord) -> str:
 
 def _place(code: CodeType, offset: int) -> str:
     """Return the expression around an instruction, as it is written, and its line."""
-    places = list(code.co_positions())
-    line, last, begin, end = places[offset // 2]
+    places = list(code.co_positions())  # fewer than there are instructions in code whose table of lines was cut off
+    line, last, begin, end = next(islice(places, offset // 2, None), (None, None, None, None))
     if line is None:
         return f"line {code.co_firstlineno}"
     if line != last or begin is None or end is None:
@@ -91,5 +92,12 @@ def _place(code: CodeType, offset: int) -> str:
         and start <= begin and end <= stop and stop - start > end - begin
     ]  # fmt: skip
     _, start, stop = min(around, default=(0, begin, end))
-    text = linecache.getline(code.co_filename, line).encode()[start:stop].decode(errors="replace")
+    text = _line(code.co_filename, line).encode(errors="replace")[start:stop].decode(errors="replace")
     return f"{printable(text, _WIDTH)} in line {line}" if text else f"line {line}"
+
+
+def _line(filename: str, number: int) -> str:
+    try:
+        return linecache.getline(filename, number)
+    except ValueError:  # of a name that no file can have, before Python 3.13
+        return ""

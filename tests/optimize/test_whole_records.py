@@ -2,9 +2,11 @@
 
 import functools
 import json
+import linecache
 from collections.abc import Callable
 from operator import add
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -80,7 +82,7 @@ def told(bag: Any, capsys: pytest.CaptureFixture[str]) -> str:
 @pytest.mark.parametrize(
     ("ask", "reason"),
     [
-        (lambda b: b.map(cleaned), "map(test_whole_records.cleaned) may need all of a record: dict(r) in line 16"),
+        (lambda b: b.map(cleaned), "map(test_whole_records.cleaned) may need all of a record: dict(r) in line 18"),
         (lambda b: b.map(without_b).count(), "map(test_whole_records.without_b) may need all of a record: r.items"),
         (lambda b: b.map(named_anew), '{**r, "x": 1} in line'),
         (lambda b: b.map(of_any), ": it takes any arguments\n"),
@@ -139,6 +141,21 @@ def test_a_function_without_source_has_a_line(records: Any, capsys: pytest.Captu
     made: dict[str, Any] = {}
     exec("def made(r):\n    return len(r)", made)  # in no file
     assert told(records.map(made["made"]), capsys).rstrip().endswith("may need all of a record: line 2")
+
+
+@pytest.mark.parametrize("odd", [{"co_linetable": b""}, {"co_filename": "a\0b"}, {"co_filename": "\udce4"}])
+def test_code_with_odd_lines_has_the_first_or_none_of_their_text(
+    records: Any, capsys: pytest.CaptureFixture[str], odd: dict[str, Any]
+) -> None:
+    made = FunctionType(without_b.__code__.replace(**odd), globals())
+    text = told(records.map(made), capsys)
+    assert "may need all of a record: line " in text
+
+
+def test_lines_that_no_file_can_hold_are_shown(records: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    linecache.cache["odd"] = (1, None, ["\ud800 = lambda r: len(r)\n"], "odd")
+    made = FunctionType((lambda r: len(r)).__code__.replace(co_filename="odd", co_firstlineno=1), globals())
+    assert "may need all of a record: " in told(records.map(made), capsys)
 
 
 def test_so_do_columns_of_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
