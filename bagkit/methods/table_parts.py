@@ -7,17 +7,18 @@ is known without reading what is there.
 
 from __future__ import annotations
 
+import glob
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from bagkit.computing import collects
 from bagkit.errors import ColumnTypeError, PlanError
 from bagkit.io.handover import gathered
 from bagkit.io.handover.column_types import Seen, add_types, as_plain, from_plain
 from bagkit.io.handover.converted import Column, columns_for
-from bagkit.io.handover.parquet import marked, refuse_others
+from bagkit.io.handover.parquet import listed, marked, refuse_others
 from bagkit.io.input.made_of import operations, parts_made_of
 from bagkit.io.input.paths import digest_of
 from bagkit.io.output import whole_files
@@ -36,6 +37,9 @@ from bagkit.warn import warn_about
 if TYPE_CHECKING:
     from bagkit.io.handover.columns import EncodeColumns, Policy
     from bagkit.options import ComputeOptions
+
+_BEFORE: Final = "table.json"
+"""The account of earlier versions, which put no marks in files."""
 
 Write = Callable[[gathered.TypedColumns, Sequence[str], str], None]
 
@@ -82,13 +86,13 @@ class TableParts:
     def _written(self, exist: str, options: ComputeOptions) -> Any:
         """Write what is not kept; return the paths, or None where kept files would have other columns than the rest."""
         nothing = [None] * len(self._parts)
-        known = marked(self._place, self._targets.key) if exist != "error" else ()
+        before = self._targets.own(_BEFORE)
+        known = marked(self._place, self._targets.key) | listed(self._place, before) if exist != "error" else ()
         writing = FileWriting(
             "to_parquet", self._targets, LocalStore(), nothing, exist, self._recipe, self._parts, known=known
         )
         try:
-            if self._exist != "update":
-                refuse_others(self._place, self._targets.paths, writing.stale)
+            refuse_others(self._place, self._targets.paths, writing.stale)
             kept = dict(writing.files)
             new = [number for number in range(len(self._parts)) if number not in kept]
             if not new:
@@ -127,6 +131,8 @@ class TableParts:
         writing.adopt(list(zip(new, paths, map(sum, table.partitions), about, strict=True)))
         if self._exist != "update":
             LocalStore().remove(self._targets.own("manifest.json"))  # nobody asks for it, and see `marked`
+        for left in (self._targets.own(_BEFORE), *glob.glob(glob.escape(self._targets.own("")) + "*.part")):
+            LocalStore().remove(left)  # earlier versions left these, the latter where they were killed
         return self._paths()
 
     def _columns(self, kept: dict[int, WrittenFile], new: dict[int, Seen]) -> tuple[Column, ...] | None:

@@ -12,6 +12,8 @@ from bagkit.io.handover.arrow import arrow_schema, record_batches
 from bagkit.io.handover.column_types import ListOf, StructOf, Type
 from bagkit.io.handover.gathered import TypedColumns
 from bagkit.io.input.paths import named
+from bagkit.io.output.stores import open_own
+from bagkit.json.standard import standard_loads
 from bagkit.lazily import import_extra
 
 GROUP_ROWS: Final = 1 << 17
@@ -60,6 +62,16 @@ def marked(place: str, mark: str) -> set[str]:
         if said.get(MARK) == mark.encode():
             found.add(path)
     return found
+
+
+def listed(place: str, account: str) -> set[str]:
+    """Return the files at a pattern that an earlier version lists in its `account`; none if that makes no sense."""
+    try:
+        with open(account, "rb", opener=open_own) as file:
+            found = {place.replace("*", row["name"]) for row in standard_loads(file.read())["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return found.intersection(_matching(place))  # whoever may write there could list any
 
 
 def refuse_others(place: str, places: Sequence[str], known: Collection[str]) -> None:

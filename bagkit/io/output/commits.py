@@ -250,7 +250,7 @@ class FileWriting:
         earlier = self._earlier(goes_on=True)
         if earlier is None:
             if self._store.existing(self._targets.paths):
-                self._refuse_unknown()
+                self._refuse_unknown("exist='overwrite' replaces it")
             return
         if earlier.recipe != self._recipe:
             raise self._mismatch(differences(earlier.recipe, self._recipe))
@@ -269,7 +269,7 @@ class FileWriting:
         before = {} if earlier is None else {file.path: file for file in earlier.files}
         known = before.keys() | self.stale | set(() if earlier is None else earlier.stale)
         if set(self._store.existing(self._targets.paths)) - known:
-            self._refuse_unknown(known)
+            self._refuse_unknown("remove it, or write to another directory", known)  # to overwrite gives other names
         own = among(self._store, known, self._inputs)
         if own is not None:
             raise PlanError(
@@ -306,11 +306,10 @@ class FileWriting:
             message = f"{self._operation}: {count}, as on_error, or damaged=, asked when they were written"
             warn_about(None, message, SkippedRecordsWarning)
 
-    def _refuse_unknown(self, known: Collection[str] = ()) -> None:
+    def _refuse_unknown(self, hint: str, known: Collection[str] = ()) -> None:
         path = next(path for path in self._store.existing(self._targets.paths) if path not in known)
         raise OutputExistsError(
-            f"{self._operation}: {named(path)} exists, and nothing tells what it was made of; "
-            "hint: exist='overwrite' replaces it"
+            f"{self._operation}: {named(path)} exists, and nothing tells what it was made of; hint: {hint}"
         )
 
     def _mismatch(self, words: Sequence[str]) -> ResumeMismatchError:

@@ -306,7 +306,7 @@ def test_nothing_lies_beside_the_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("then", [3, 11])
-@pytest.mark.parametrize("exist", ["error", "overwrite"])
+@pytest.mark.parametrize("exist", ["error", "overwrite", "update"])
 def test_files_of_other_numbers_that_were_not_written_here_are_an_error(tmp_path: Path, then: int, exist: str) -> None:
     made = bk.range(11, then).map(lambda n: {"n": n})
     (tmp_path / "else").mkdir()

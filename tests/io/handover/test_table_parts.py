@@ -7,10 +7,12 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import bagkit as bk
+from bagkit.io.input.paths import digest_of
 
 
 def put(path: Path, *records: Any) -> None:
@@ -113,7 +115,7 @@ def test_what_is_refused(job: Job) -> None:
     with pytest.raises(bk.PlanError, match="on_error is 'collect'; expected 'raise' or 'skip'"):
         bag.to_parquet(job.out / "*.parquet", exist="update", on_error="collect")
     (job.out / "a.parquet").touch()
-    with pytest.raises(bk.OutputExistsError, match=r"a\.parquet exists, and nothing tells what it was made of"):
+    with pytest.raises(bk.OutputExistsError, match=r"made of; hint: remove it, or write to another directory"):
         bag.to_parquet(job.out / "*.parquet", exist="update")
 
 
@@ -124,3 +126,26 @@ def test_what_is_read_is_not_written_over(tmp_path: Path) -> None:
     with pytest.raises(bk.PlanError, match=r"0\.parquet was written here by the last run, and is read from now"):
         again.to_parquet(place, exist="update", scheduler="sync")
     assert bk.read_parquet(place).compute(scheduler="sync") == [{"n": 1}]
+
+
+@pytest.mark.parametrize("exist", ["update", "overwrite"])
+def test_what_an_earlier_version_has_left_is_replaced(job: Job, exist: str) -> None:
+    """Its files have no mark, but an account of theirs lies beside them; others' files that it lists stay."""
+    for name in ("a", "old"):
+        pq.write_table(pa.table({"n": [1]}), job.out / f"{name}.parquet")
+    pq.write_table(pa.table({"n": [1]}), job.folder / "mine.parquet")
+    key = digest_of(str(job.out / "*.parquet"), 6)
+    files = [{"name": name} for name in ("a", "old", "gone", "../in/mine")]
+    (job.out / f".bagkit-{key}.table.json").write_text(json.dumps({"checksum": "", "recipe": {}, "files": files}))
+    (job.out / f".bagkit-{key}.0123456789abcdef.part").touch()  # it was killed, too
+    paths = job.bag().to_parquet(job.out / "*.parquet", exist=exist, scheduler="sync")
+    accounts = [f".bagkit-{key}.manifest.json"] if exist == "update" else []
+    assert sorted(each.name for each in job.out.iterdir()) == [*accounts, *(Path(path).name for path in paths)]
+    assert (job.folder / "mine.parquet").exists()
+
+
+@pytest.mark.parametrize("account", ["[]", "{", "\xff", '{"files": 3}', '{"files": [{"name": 3}]}', '{"files": [[]]}'])
+def test_an_account_of_an_earlier_version_that_makes_no_sense_says_nothing(job: Job, account: str) -> None:
+    key = digest_of(str(job.out / "*.parquet"), 6)
+    (job.out / f".bagkit-{key}.table.json").write_text(account, "latin-1")
+    assert job.run() == "abc"
