@@ -192,6 +192,18 @@ def test_files_that_are_kept_keep_their_counts(tmp_path: Path, grouped: bool) ->
         assert (manifest.tallies, len(manifest.files)) == ({"a third": 7}, 4)
 
 
+@pytest.mark.parametrize("shared", [lambda b: b, lambda b: b.groupby(lambda x: x % 2)], ids=["read", "below"])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_task_for_several_outputs_counts_once_when_its_files_are_kept(
+    tmp_path: Path, way: dict[str, Any], shared: Any
+) -> None:
+    bag = shared(bk.range(20, npartitions=4).filter(lambda x: x % 3, reason="a third").map(lambda x: x))
+    places = [tmp_path / name for name in ("a", "b", "c")]
+    for _ in range(2):
+        outputs = [bag.to_jsonl(place, exist="resume", compute=False) for place in places]
+        assert [made.tallies for made in bk.compute(*outputs, **way)] == [{"a third": 7}] * 3
+
+
 def test_shards_are_added_up(tmp_path: Path) -> None:
     bag = bk.range(20, npartitions=4).filter(lambda x: x % 3, reason="a third")
     parts = [bag.shard(k, of=2).to_jsonl(tmp_path, scheduler="sync") for k in range(2)]

@@ -63,11 +63,13 @@ class Writings:
         tallies = tuple(event.tallies)
         told: set[int] = set()
         for number, written in outputs:
-            first = number not in told
-            self._writings[number].commit(written, lost if first else 0, tallies if first else ())
+            self._writings[number].commit(written, 0 if number in told else lost, tallies)
             told.add(number)
-        for number in self._readers.get(event.key, ()) if (lost or tallies) and not told else ():
-            self._writings[number].lose(_name(event.key), lost, tallies)
+            tallies = ()  # a run that finds the files of several outputs again adds up what each of them says
+        for number in self._readers.get(event.key, ()):
+            if number not in told and (lost or tallies):
+                self._writings[number].lose(_name(event.key), lost, tallies)
+                tallies = ()
 
     def kept_tallies(self) -> Iterator[tuple[str, int]]:
         """Yield what was counted when the files were written that are kept."""
