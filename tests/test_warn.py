@@ -68,6 +68,9 @@ class Odd:
     def __repr__(self) -> str:
         raise ValueError("it has no repr")
 
+    def __getattr__(self, name: str) -> object:
+        raise ValueError("it has no attributes")
+
 
 def test_an_observer_that_can_not_be_named_does_not_end_the_run() -> None:
     odd = Odd()
