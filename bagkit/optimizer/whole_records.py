@@ -31,15 +31,45 @@ def why_whole_records(roots: tuple[Plan, ...]) -> Iterator[str]:
     for plan in wanted:
         for below in plan.inputs:
             users[below].append(plan)
+    about = _AboutOps()
     for plan in wanted:
         if isinstance(plan.op, (ParseJson, ColumnSource)) and wanted[plan] is ALL:
-            handed_on = _handed_on(plan, users, wanted)
-            takers = [user.op for each in handed_on for user in users[each] if user.op.demand(_NOTHING) is ALL]
-            if handed_on.isdisjoint(roots) and all(map(_functions, takers)):
-                yield from map(_reason, takers)
+            handed_on = _handed_on(plan, users, wanted, about)
+            takers = [user.op for each in handed_on for user in users[each] if about.needs_all(user.op)]
+            if handed_on.isdisjoint(roots) and all(map(about.functions, takers)):
+                yield from map(about.reason, takers)
 
 
-def _handed_on(plan: Plan, users: dict[Plan, list[Plan]], wanted: dict[Plan, Fields]) -> KeysView[Plan]:
+class _AboutOps:
+    """What is asked of ops, once of each: code is read for it, and many plans may have one op. Mutable."""
+
+    def __init__(self) -> None:
+        self._needs_all: dict[int, bool] = {}
+        self._functions: dict[int, list[Any]] = {}
+        self._reasons: dict[int, str] = {}
+
+    def needs_all(self, op: Op) -> bool:
+        """Return whether an op needs all of a record, whatever is needed of what it gives."""
+        if id(op) not in self._needs_all:
+            self._needs_all[id(op)] = op.demand(_NOTHING) is ALL
+        return self._needs_all[id(op)]
+
+    def functions(self, op: Op) -> list[Any]:
+        """Return the functions of the user's that may need whole records, if what they read makes a difference."""
+        if id(op) not in self._functions:
+            self._functions[id(op)] = _functions(op)
+        return self._functions[id(op)]
+
+    def reason(self, op: Op) -> str:
+        """Return why whole records are parsed for an op."""
+        if id(op) not in self._reasons:
+            self._reasons[id(op)] = _reason(op, self.functions(op))
+        return self._reasons[id(op)]
+
+
+def _handed_on(
+    plan: Plan, users: dict[Plan, list[Plan]], wanted: dict[Plan, Fields], about: _AboutOps
+) -> KeysView[Plan]:
     """Return the plan, and all those that give its whole records to others, in order."""
     found: dict[Plan, None] = {}
     waiting = [plan]
@@ -47,27 +77,26 @@ def _handed_on(plan: Plan, users: dict[Plan, list[Plan]], wanted: dict[Plan, Fie
         each = waiting.pop()
         if each not in found:
             found[each] = None
-            waiting += [user for user in users[each] if wanted[user] is ALL and _hands_on(user.op)]
+            waiting += [user for user in users[each] if wanted[user] is ALL and _hands_on(user.op, about)]
     return found.keys()
 
 
-def _hands_on(op: Op) -> bool:
+def _hands_on(op: Op, about: _AboutOps) -> bool:
     """Whether the records that an op gives may be those that it takes."""
-    if op.demand(_NOTHING) is not ALL:
+    if not about.needs_all(op):
         return op.demand(ALL) is ALL
     return isinstance(op, PerPartition) and op.per_record in ("some", "same")
 
 
 def _functions(op: Op) -> list[Any]:
-    """Return the functions of the user's that may need whole records, if what they read makes a difference."""
     if type(op).demand is Op.demand or (isinstance(op, Row) and op.reads is whole_records):
         return []
     known = [function for function in op.user_functions() if function is not None]
     return [function for function in known if fields_read(function) is ALL and fields_read(function, 2) is ALL]
 
 
-def _reason(op: Op) -> str:
-    whys = [why for why in map(why_whole, _functions(op)) if why is not None]
+def _reason(op: Op, functions: list[Any]) -> str:
+    whys = [why for why in map(why_whole, functions) if why is not None]
     told = [f": {_words(why)}" for why in whys[:1]]
     return f"parsing only some fields: {op.label} may need all of a record{''.join(told)}"
 
