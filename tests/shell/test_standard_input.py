@@ -88,3 +88,17 @@ def test_errors_have_a_place(run: Any) -> None:
     code, _, said = run(gz_so_far(LINES), "head", "-", "--damaged", "raise")
     assert code == 1
     assert "stdin://input.gz: its gzip data is cut off; before that, 3 lines were good" in said
+
+
+@pytest.mark.parametrize(
+    ("begins", "hint"),
+    [
+        (b"PAR1", "--format parquet"),
+        (b"Obj\x01", "--format avro"),
+        (b"SQLite format 3\0", "in Python, bagkit.read_sqlite(path, "),
+    ],
+)
+def test_what_is_no_text_is_told_with_a_shells_words(run: Any, begins: bytes, hint: str) -> None:
+    code, _, said = run(begins, "head", "-")
+    assert code == 1
+    assert f"data; expected text; hint: {hint}" in said
