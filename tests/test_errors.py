@@ -400,6 +400,10 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: bk.from_sequence("logs/*.json.gz"), bk.PlanError,
         "from_sequence: got 'logs/*.json.gz', which looks like a path, and would be a bag of its letters; "
         "hint: bagkit.read_json('logs/*.json.gz') reads it, bagkit.from_sequence(list(text)) takes letters"),
+    "from_sequence of a path to lz4": (
+        lambda: bk.from_sequence("a.json.lz4"), bk.PlanError,
+        "from_sequence: got 'a.json.lz4', which looks like a path, and would be a bag of its letters; "
+        "hint: bagkit.read_json('a.json.lz4') reads it, bagkit.from_sequence(list(text)) takes letters"),
     "arithmetic with an item": (
         lambda: item() / 2, bk.LazyError,
         "sum: the value is not computed yet, so there is no `/`; hint: item.compute(), "

@@ -258,4 +258,5 @@ def compressor(name: str) -> Any:
         import lzma
 
         return lzma.LZMACompressor()
+    assert name == "zstd", f"nothing compresses as {name}"
     return zstd_module().ZstdCompressor(level=ZSTD_LEVEL)

@@ -172,7 +172,8 @@ def _is_path(text: str) -> bool:
 
 
 _SUFFIXES = (
-    r"\w\S*\.(jsonl?|ndjson|txt|text|csv|tsv|log|gz|bz2|xz|zst|zip|parquet|avro|xml|html?|h5|hdf5|npy|pkl)$|^\*\.\w+$"
+    r"\w\S*\.(jsonl?|ndjson|txt|text|csv|tsv|log|gz|bgz|bz2|xz|zst|lz4|snappy|zip"
+    r"|parquet|avro|xml|html?|h5|hdf5|npy|pkl)$|^\*\.\w+$"
 )
 
 
