@@ -70,7 +70,8 @@ async def _evaluated(where: str, expression: str) -> Any:
     connection.close()
     while await connection.read_message() is not None:
         pass  # until it is closed
-    return message["result"]["result"].get("value")
+    answer = message.get("result")  # none while the page is on its way
+    return None if answer is None else answer["result"].get("value")
 
 
 def hostile(n: int) -> int:
