@@ -118,8 +118,8 @@ def cell_of(filename: str) -> str | None:
     shell = interactive_shell()
     try:
         known = None if shell is None else shell.compile.format_code_name(filename)
-    except Exception:
-        return None  # a shell of another make
+    except Exception:  # a shell of another make may raise anything
+        return None
     return " ".join(known) if known else None
 
 

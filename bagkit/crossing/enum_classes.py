@@ -28,9 +28,15 @@ def enum_parts(cls: Any) -> tuple[Any, ...]:
     return type(cls), cls.__name__, cls.__bases__, cls.__module__, cls.__qualname__, native, members, boundary
 
 
+def _slots_of(cls: Any) -> list[str]:
+    """Return the names of slots of `cls` and its bases, as pickle knows them."""
+    found: list[str] = copyreg._slotnames(cls)  # type: ignore[attr-defined]  # stubs leave it out
+    return found
+
+
 def enum_attributes(cls: Any) -> dict[str, dict[str, Any]]:
     """Return what a `__new__` or an `__init__` has set on the members of `cls`, by their names; in slots too."""
-    slots = copyreg._slotnames(cls)  # type: ignore[attr-defined]  # as pickle knows them
+    slots = _slots_of(cls)
     found = {}
     for member in cls.__members__.values():
         own = {name: value for name, value in vars(member).items() if not is_pythons(name)}
@@ -74,7 +80,7 @@ def make_enum(
 
 def fill_members(cls: Any, attributes: dict[str, dict[str, Any]]) -> None:
     """Set on the members of `cls` what `enum_attributes` has found."""
-    slots = copyreg._slotnames(cls)  # type: ignore[attr-defined]
+    slots = _slots_of(cls)
     for member_name, own in attributes.items():
         member = cls.__members__[member_name]
         for name, value in own.items():
@@ -102,7 +108,8 @@ def _data(native: Any, member: Any) -> Data:
         return new_arguments(member), [], []
     make, arguments, *rest = native.__reduce_ex__(member, 4)
     _, elements, items = (*rest, None, None, None)[:3]
-    return arguments[make is copyreg.__newobj__ :], list(elements or ()), list(items or ())  # type: ignore[attr-defined]
+    takes_class = make is copyreg.__newobj__  # type: ignore[attr-defined]  # stubs leave it out
+    return arguments[takes_class:], list(elements or ()), list(items or ())
 
 
 def _made(native: Any, cls: type, arguments: tuple[Any, ...], elements: list[Any], items: list[Any]) -> Any:

@@ -317,7 +317,7 @@ def deep(levels: int) -> Any:
 
 @pytest.mark.parametrize("record", [10**5000, -(10**5000), {"n": [10**5000]}, deep(100_000)], ids=lambda _: "")
 def test_rejects_that_json_can_not_hold_are_written_all_the_same(record: Any, tmp_path: Path) -> None:
-    """Python writes no integer of so many digits, and nothing that is so deep."""
+    """Python can't write integers of thousands of digits, nor lists nested hundreds of levels deep."""
     _, bad = bk.from_sequence([1]).map(lambda _: record).map(lambda _: 1 // 0).split_errors()
     bad.to_jsonl(tmp_path / "bad", scheduler="sync")
     (read,) = bk.read_errors(tmp_path / "bad").compute(scheduler="sync")
